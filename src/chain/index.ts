@@ -1,0 +1,11 @@
+export {
+  type GrpcStatusName,
+  isReasonCode,
+  REASON_CODES,
+  type ReasonCode,
+  type ReasonCodeName,
+  reasonCode,
+} from './reason-codes.ts';
+export type { Receipt, ReceiptKind } from './receipt.ts';
+export type { RequestAuthority, UserAuthority } from './request-authority.ts';
+export { formatTraceparent, isSpan, isTxn, newSpan, newTxn, parentSpanOf, type Txn } from './txn.ts';

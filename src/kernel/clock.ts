@@ -1,0 +1,129 @@
+/**
+ * Wall and monotonic time, as separate readings: wall time decides what has expired, monotonic time measures durations.
+ * Both in milliseconds. Everything that expires takes a `Clock` through its constructor.
+ */
+export interface Clock {
+  /** Wall time, milliseconds since 1970-01-01T00:00:00Z. */
+  now(): number;
+  /** Monotonic time in milliseconds since an arbitrary origin; never goes back. */
+  monotonic(): number;
+  /**
+   * Calls `fire` once when wall time reaches `atMillis` (at once, asynchronously, when it already has). Survives sleep and clock
+   * jumps: the due time is compared with wall time at least once a second, never handed to one long timer (Node's timers fire at
+   * once beyond 24.8 days and stand still while a laptop sleeps).
+   */
+  at(atMillis: number, fire: () => void): Scheduled;
+}
+
+export interface Scheduled {
+  cancel(): void;
+}
+
+/** Seconds since the epoch, floored: the unit of JWT claims and of X.509 times. */
+export function unixSeconds(clock: Clock): number {
+  return Math.floor(clock.now() / 1000);
+}
+
+const TICK_MILLIS = 1000;
+
+interface Entry {
+  readonly at: number;
+  readonly fire: () => void;
+}
+
+class SystemClock implements Clock {
+  readonly #due = new Set<Entry>();
+  #timer: NodeJS.Timeout | undefined;
+
+  now(): number {
+    return Date.now();
+  }
+
+  monotonic(): number {
+    return performance.now();
+  }
+
+  at(atMillis: number, fire: () => void): Scheduled {
+    const entry: Entry = { at: atMillis, fire };
+    this.#due.add(entry);
+    this.#arm();
+    return {
+      cancel: () => {
+        this.#due.delete(entry);
+        if (this.#due.size === 0) this.#disarm();
+      },
+    };
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    let soonest = TICK_MILLIS;
+    const now = Date.now();
+    for (const entry of this.#due) soonest = Math.min(soonest, entry.at - now);
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, soonest));
+    this.#timer.unref();
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const now = Date.now();
+    for (const entry of [...this.#due]) {
+      if (entry.at > now) continue;
+      this.#due.delete(entry);
+      entry.fire();
+    }
+    if (this.#due.size > 0) this.#arm();
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+export const systemClock: Clock = new SystemClock();
+
+/** A clock for tests: stands still until it is advanced; due callbacks run inside `advance`, in order of their due time. */
+export class ManualClock implements Clock {
+  #now: number;
+  #monotonic = 0;
+  readonly #due = new Set<Entry>();
+
+  constructor(startMillis: number = Date.UTC(2026, 0, 1)) {
+    this.#now = startMillis;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  at(atMillis: number, fire: () => void): Scheduled {
+    const entry: Entry = { at: atMillis, fire };
+    this.#due.add(entry);
+    return { cancel: () => this.#due.delete(entry) };
+  }
+
+  /** Moves both times forward and runs what became due. */
+  advance(millis: number): void {
+    const target = this.#now + millis;
+    for (;;) {
+      const next = [...this.#due].filter((entry) => entry.at <= target).sort((a, b) => a.at - b.at)[0];
+      if (next === undefined) break;
+      this.#due.delete(next);
+      this.#monotonic += Math.max(0, next.at - this.#now);
+      this.#now = Math.max(this.#now, next.at);
+      next.fire();
+    }
+    this.#monotonic += target - this.#now;
+    this.#now = target;
+  }
+
+  /** Moves wall time alone, as a laptop's sleep or an operator does. */
+  jump(millis: number): void {
+    this.#now += millis;
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Sizes, depths and counts that are checked before anything is read or allocated. `docs/reference/limits.md` is generated from this
+ * table; a limit used anywhere else is a defect.
+ */
+export const LIMITS = {
+  spiffeIdBytes: { value: 2048, why: 'SPIFFE-ID §2.3: identifiers up to 2048 bytes' },
+  trustDomainBytes: { value: 255, why: 'SPIFFE-ID §2.1: trust domain names up to 255 bytes' },
+  certificateBytes: { value: 16 * 1024, why: 'one DER certificate' },
+  certificateChainLength: { value: 8, why: 'certificates presented by a peer' },
+  derDepth: { value: 16, why: 'nesting of DER values' },
+  tokenBytes: { value: 8 * 1024, why: 'one JWT in a header or statement' },
+  grpcMessageBytes: { value: 4 * 1024 * 1024, why: 'one gRPC message' },
+  receiptBytes: { value: 16 * 1024, why: 'one receipt in the ledger' },
+  receiptBatch: { value: 500, why: 'receipts in one report' },
+  documentBytes: { value: 1024 * 1024, why: 'one configuration document' },
+  documentCount: { value: 10_000, why: 'documents in one apply' },
+  headerBytes: { value: 32 * 1024, why: 'HTTP request head at the edge' },
+  unixSocketPathBytes: { value: 107, why: 'sun_path of a Unix socket address' },
+} as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

@@ -1,0 +1,3 @@
+export { formatSelector, parseSelector, type Selector, selectorsMatch } from './selector.ts';
+export { isSpiffeId, SpiffeId } from './spiffe-id.ts';
+export { isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';

@@ -1,0 +1,15 @@
+export {
+  type AuthorizationPolicyResource,
+  type BundleResource,
+  type CedarPolicyResource,
+  type Endpoint,
+  type EntryResource,
+  type MinterGrant,
+  type MinterResource,
+  RESOURCE_KINDS,
+  type ResourceKind,
+  type RevocationResource,
+  type ServiceResource,
+  type TokenKind,
+  type TrustDomainResource,
+} from './resources.ts';

@@ -1,0 +1,122 @@
+/**
+ * The bodies of `Resource.body_json`: what travels from the registry through server and agent to the enforcement points.
+ * Types only; senders are trusted by mTLS or by the socket, and each receiver still parses ids before it uses them.
+ */
+export const RESOURCE_KINDS = [
+  'TrustDomain',
+  'Entry',
+  'Bundle',
+  'Service',
+  'Minter',
+  'AuthorizationPolicy',
+  'CedarPolicy',
+  'Revocation',
+] as const;
+export type ResourceKind = (typeof RESOURCE_KINDS)[number];
+
+/** key: the trust domain's own name. */
+export interface TrustDomainResource {
+  readonly name: string;
+  /** Path prefix reserved for users, such as `/user/`. */
+  readonly userPath: string;
+  readonly caTtlSeconds: number;
+  readonly x509SvidTtlSeconds: number;
+  /** Trust domains whose bundles the workloads of this one may use. */
+  readonly federatesWith: readonly string[];
+  /** Kubernetes-style namespaces whose Istio and Ambassador documents belong to this trust domain. */
+  readonly namespaces: readonly string[];
+  /** Who may register as minter here, and for what. */
+  readonly minters: readonly MinterGrant[];
+}
+
+export interface MinterGrant {
+  readonly spiffeId: string;
+  readonly kinds: readonly TokenKind[];
+  readonly maxLifetimeSeconds: number;
+}
+
+export type TokenKind = 'txn-token' | 'internal-jwt';
+
+/** key: id. */
+export interface EntryResource {
+  readonly id: string;
+  readonly spiffeId: string;
+  /** Agent id, or the alias that a join token carries, such as `spiffe://bank-a/node/local`. */
+  readonly parentId: string;
+  /** `type:value`, all of which must be seen. */
+  readonly selectors: readonly string[];
+  readonly x509SvidTtlSeconds?: number;
+  readonly dnsNames?: readonly string[];
+  readonly federatesWith?: readonly string[];
+  readonly hint?: string;
+  readonly owner?: string;
+}
+
+/** key: trust domain name. */
+export interface BundleResource {
+  readonly trustDomain: string;
+  /** Standard base64 of DER CA certificates. */
+  readonly x509Authorities: readonly string[];
+  readonly sequence: number;
+  readonly refreshHintSeconds: number;
+}
+
+/** key: `<namespace>/<name>`. */
+export interface ServiceResource {
+  readonly name: string;
+  readonly namespace: string;
+  readonly trustDomain: string;
+  /** Who a client must find there. */
+  readonly spiffeId: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly protocol: 'http' | 'postgres' | 'tcp';
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** key: kid. */
+export interface MinterResource {
+  readonly kid: string;
+  /** The trust domain whose tokens it signs; their `aud` is this name. */
+  readonly trustDomain: string;
+  /** The workload that holds the private key. */
+  readonly spiffeId: string;
+  /** `iss` of its tokens: the holder's SPIFFE ID. */
+  readonly issuer: string;
+  readonly kinds: readonly TokenKind[];
+  readonly publicJwk: Readonly<Record<string, unknown>>;
+  /** Unix seconds. */
+  readonly notAfter: number;
+  readonly maxLifetimeSeconds: number;
+}
+
+/** key: `<namespace>/<name>`. An Istio `AuthorizationPolicy`, as written. */
+export interface AuthorizationPolicyResource {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+/** key: name. Policies in Cedar's JSON form ("EST"), parsed and validated by the server with Cedar itself. */
+export interface CedarPolicyResource {
+  readonly name: string;
+  /** Policy id → EST. */
+  readonly policies: Readonly<Record<string, unknown>>;
+  /** As written, for people. */
+  readonly text: string;
+}
+
+/** key: `<kind>:<value>`. Tokens minted before `revokedAt` are refused. */
+export interface RevocationResource {
+  readonly kind: 'user' | 'session' | 'workload' | 'minter' | 'txn';
+  readonly value: string;
+  /** Unix seconds. */
+  readonly revokedAt: number;
+}
