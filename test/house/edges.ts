@@ -1,0 +1,51 @@
+/**
+ * Every allowed edge between the rooms of `src/`, lowest floor first. A room may import itself, the rooms listed, and nothing else.
+ * The house test holds this table against the code's real imports in both directions: an import that is not listed fails, and so
+ * does a listed edge that no import uses.
+ */
+export const EDGES: Readonly<Record<string, readonly string[]>> = {
+  // floor 0
+  kernel: [],
+  chain: ['kernel'],
+  x509: ['kernel'],
+  wire: ['kernel'],
+  jwt: ['kernel', 'wire', 'chain', 'spiffe'],
+  spiffe: ['kernel', 'x509'],
+  rpc: ['kernel', 'chain'],
+  config: ['kernel', 'spiffe', 'wire'],
+  // floor 1
+  policy: ['kernel', 'chain', 'wire', 'spiffe'],
+  attestation: ['kernel', 'spiffe'],
+  authority: ['kernel', 'spiffe', 'x509'],
+  registry: ['kernel', 'chain', 'spiffe', 'wire'],
+  tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
+  routing: ['kernel', 'spiffe', 'wire'],
+  ledger: ['kernel', 'chain'],
+  // wing
+  sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'policy'],
+  // floor 2
+  plugins: ['kernel', 'authority', 'attestation', 'registry', 'ledger', 'rpc', 'spiffe', 'chain', 'wire'],
+  // floor 3
+  server: [
+    'kernel',
+    'chain',
+    'x509',
+    'spiffe',
+    'wire',
+    'rpc',
+    'config',
+    'authority',
+    'registry',
+    'tokens',
+    'ledger',
+    'plugins',
+  ],
+  agent: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'config', 'attestation', 'plugins'],
+  edge: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'config', 'routing', 'tokens', 'sdk'],
+  gate: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'config', 'sdk', 'plugins'],
+  up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
+  cli: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'up', 'server', 'agent', 'edge', 'gate'],
+};
+
+/** What the closure of `hauberk/sdk` may import from node_modules: a service must not install a server. */
+export const SDK_PACKAGES: readonly string[] = ['jose', '@bufbuild/protobuf'];
