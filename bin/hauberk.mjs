@@ -48,7 +48,7 @@ const needsDevelopment = task !== undefined && DEVELOPER_TASKS.has(task);
 
 assertWritable(ROOT);
 const node = findRuntime();
-installDependencies(node, needsDevelopment);
+installDependencies(needsDevelopment);
 run(
   node,
   needsDevelopment
@@ -78,7 +78,7 @@ function bringRuntime(platform, directory) {
   mkdirSync(dirname(directory), { recursive: true });
   const staging = mkdtempSync(`${directory}-`);
   try {
-    const packed = npm(process.execPath, ['pack', what, '--pack-destination', staging, '--silent'], staging);
+    const packed = npm(['pack', what, '--pack-destination', staging, '--silent'], staging);
     const tarball = join(staging, packed.stdout.trim().split('\n').at(-1) ?? '');
     const integrity = `sha512-${createHash('sha512').update(readFileSync(tarball)).digest('base64')}`;
     if (integrity !== platform.integrity)
@@ -94,7 +94,7 @@ function bringRuntime(platform, directory) {
 }
 
 /** Installs when the lock file changed since the last install, or when development packages are asked for and absent. */
-function installDependencies(runtime, development) {
+function installDependencies(development) {
   const lock = createHash('sha256')
     .update(readFileSync(join(ROOT, 'package-lock.json')))
     .digest('hex');
@@ -104,23 +104,17 @@ function installDependencies(runtime, development) {
   if (!existsSync(join(ROOT, '.git')) && existsSync(join(MODULES, 'jose')) && !development) return;
   say(`installing dependencies${development ? ' for development' : ''} (npm install)`);
   const omit = development ? [] : ['--omit=dev'];
-  npm(
-    runtime,
-    ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...omit],
-    ROOT,
-  );
+  npm(['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...omit], ROOT);
   mkdirSync(dirname(marker), { recursive: true });
   writeFileSync(marker, JSON.stringify({ lock, development }));
 }
 
-function npm(runtime, args, cwd) {
+// npm runs under the Node that it was installed with: only there does it find its own global configuration (registry, CA file, proxy).
+function npm(args, cwd) {
   const script = process.env.npm_execpath;
   const viaScript = script !== undefined && /\.c?js$/.test(script);
-  const [command, all] = viaScript ? [runtime, [script, ...args]] : ['npm', args];
-  const env = { ...process.env, PATH: `${dirname(runtime)}:${process.env.PATH ?? ''}` };
-  for (const key of Object.keys(env))
-    if (key.startsWith('npm_config_') && key !== 'npm_config_registry') delete env[key];
-  const result = spawnSync(command, all, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const [command, all] = viaScript ? [process.execPath, [script, ...args]] : ['npm', args];
+  const result = spawnSync(command, all, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   if (result.status !== 0) fail(`"npm ${args[0]}" failed: ${reason(result)}`);
   return result;
 }
@@ -128,7 +122,7 @@ function npm(runtime, args, cwd) {
 function reason(result) {
   if (result.error) return result.error.message;
   const lines = `${result.stderr}`.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim());
-  const useful = lines.filter((line) => line !== '' && !/complete log|^A complete/.test(line));
+  const useful = lines.filter((line) => line !== '' && !/complete log|^notice|^npm notice|^errno|^code /.test(line));
   if (useful.some((line) => /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|network/i.test(line))) {
     return `the npm registry cannot be reached (${useful.find((line) => /ENOTFOUND|EAI_AGAIN|ECONNREFUSED/.test(line)) ?? useful[0]})`;
   }
