@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock, systemClock } from './clock.ts';
+
+test('a callback is due at its wall time, not one millisecond before', () => {
+  const clock = new ManualClock(1000);
+  let fired = 0;
+  clock.at(2000, () => fired++);
+  clock.advance(999);
+  assert.equal(fired, 0);
+  clock.advance(1);
+  assert.equal(fired, 1);
+});
+
+test('a cancelled callback never fires', () => {
+  const clock = new ManualClock();
+  clock.at(clock.now() + 1, () => assert.fail()).cancel();
+  clock.advance(10);
+});
+
+test('callbacks fire in order of their due times, each at its own time', () => {
+  const clock = new ManualClock(0);
+  const seen: number[] = [];
+  clock.at(20, () => seen.push(clock.now()));
+  clock.at(10, () => seen.push(clock.now()));
+  clock.advance(30);
+  assert.deepEqual(seen, [10, 20]);
+});
+
+test('a jump of wall time leaves monotonic time alone', () => {
+  const clock = new ManualClock(0);
+  clock.jump(3_600_000);
+  assert.equal(clock.monotonic(), 0);
+  assert.equal(clock.now(), 3_600_000);
+});
+
+test('the system clock fires what is already due', async () => {
+  await new Promise<void>((resolve) => {
+    systemClock.at(systemClock.now() - 1, resolve);
+    setTimeout(() => {}, 2000).unref();
+    const keep = setInterval(() => {}, 50);
+    systemClock.at(systemClock.now(), () => clearInterval(keep));
+  });
+});
