@@ -1,0 +1,19 @@
+export type {
+  AuthorizationPolicyDocument,
+  AuthServiceDocument,
+  CedarPolicyDocument,
+  Document,
+  DocumentKind,
+  EdgeDocument,
+  EntryDocument,
+  EnvironmentDocument,
+  GateDocument,
+  MappingDocument,
+  ServiceDocument,
+  TrustDomainDocument,
+} from './document.ts';
+export { findDurationSeconds } from './duration.ts';
+export { type LoadedDocument, loadDocuments } from './load-documents.ts';
+export { parseDocument } from './parse-document.ts';
+export { configFault, formatProblem, type Problem } from './problem.ts';
+export { type Converted, toResource } from './to-resource.ts';
