@@ -118,6 +118,22 @@ export const gateSchema = z.strictObject({
 const listener = z.union([z.literal('auto'), z.int().min(1).max(65_535)]);
 const documents = z.union([relativePath, z.array(relativePath)]);
 
+const process = z.strictObject({
+  name: label,
+  module: relativePath,
+  service: serviceName.optional(),
+  http: listener.optional(),
+  host: dnsName.optional(),
+  secrets: z.record(z.string(), label).default({}),
+});
+
+/** What `hauberk up --check` adds: the module that plays the story, and documents and processes that only it needs. */
+const check = z.strictObject({
+  module: relativePath,
+  documents: z.array(relativePath).default([]),
+  processes: z.array(process).default([]),
+});
+
 export const environmentSchema = z.strictObject({
   apiVersion: HAUBERK,
   kind: z.literal('Environment'),
@@ -137,20 +153,9 @@ export const environmentSchema = z.strictObject({
       })
       .optional(),
     gate: z.strictObject({ service: serviceName, documents }).optional(),
-    processes: z
-      .array(
-        z.strictObject({
-          name: label,
-          module: relativePath,
-          service: serviceName.optional(),
-          http: listener.optional(),
-          host: dnsName.optional(),
-          secrets: z.record(z.string(), label).default({}),
-        }),
-      )
-      .default([]),
+    processes: z.array(process).default([]),
     users: z.array(z.strictObject({ name: text, password: label, try: text.optional() })).default([]),
-    check: relativePath.optional(),
+    check: check.optional(),
   }),
 });
 

@@ -1,0 +1,48 @@
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { Fault } from '#kernel';
+import { connectSupervisor, spawnChild } from '#up';
+import { findRunDirectory, type TargetOptions, withTarget } from './target.ts';
+
+export function runCommand(): Command {
+  return withTarget(new Command('run'))
+    .description('run a program with the identity of a service')
+    .requiredOption('--as <service>', 'service as <namespace>/<name>')
+    .argument('<command...>', 'program and its arguments, after --')
+    .passThroughOptions()
+    .action(async (command: string[], options: TargetOptions & { readonly as: string }) => {
+      process.exitCode = await run(command, options.as, findRunDirectory(options));
+    });
+}
+
+async function run(command: readonly string[], service: string, runDirectory: string): Promise<number> {
+  if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(service)) throw new Fault('ARGUMENT_INVALID', '--as takes <namespace>/<name>');
+  const supervisor = connectSupervisor(join(runDirectory, 'agent', 'admin.sock'));
+  const child = await spawnChild({
+    name: service.replace('/', '-'),
+    command,
+    cwd: process.cwd(),
+    env: {
+      ...stringsOf(process.env),
+      HAUBERK_SOCKET: join(runDirectory, 'agent', 'workload.sock'),
+      HAUBERK_SERVICE: service,
+    },
+    stdout: 'inherit',
+    stdin: 'inherit',
+  });
+  try {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void child.stop());
+    await supervisor.register(child.pid, service);
+    child.go();
+    const { status, signal } = await child.exited;
+    return status ?? 128 + (signal === null ? 0 : constants.signals[signal]);
+  } finally {
+    await child.stop();
+    await supervisor.close();
+  }
+}
+
+function stringsOf(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -1,0 +1,99 @@
+import type { Receipt } from '#chain';
+import { Fault } from '#kernel';
+import { createClient } from '#rpc';
+import { AdminDefinition, type StatusResponse_TrustDomainStatus } from '#wire/gen/hauberk_admin';
+import { type StatusResponse_TrustDomain, SupervisorDefinition } from '#wire/gen/hauberk_agent';
+
+/** The server's admin API, as `up` and the command line use it. */
+export type AdminClient = ReturnType<typeof connectAdmin>;
+
+export function connectAdmin(socketPath: string) {
+  const client = createClient(AdminDefinition, { socketPath });
+  return {
+    apply: async (documents: readonly unknown[], dryRun = false) =>
+      (await client.apply({ documentsJson: documents.map((document) => JSON.stringify(document)), dryRun })).changes,
+    list: async (kind: string, trustDomain = '') =>
+      (await client.list({ kind, trustDomain })).documentsJson.map((json): unknown => JSON.parse(json)),
+    remove: async (kind: string, trustDomain: string, key: string) =>
+      (await client.delete({ kind, trustDomain, key })).revision,
+    /** A join token whose agent is known by `spiffeId` too, and the bundle to verify the server with. */
+    joinMaterial: async (trustDomain: string, spiffeId: string): Promise<JoinMaterial> => {
+      const { token } = await client.createJoinToken({ trustDomain, ttlSeconds: JOIN_TOKEN_SECONDS, spiffeId });
+      const { bundleJson } = await client.getBundle({ trustDomain });
+      return { name: trustDomain, joinToken: token, bundle: JSON.parse(bundleJson) };
+    },
+    why: async (id: string): Promise<Explained> => {
+      const { receiptsJson, explanation } = await client.why({ id });
+      return { receipts: receiptsJson.map(parseReceipt), explanation };
+    },
+    receipts: async (filter: ReceiptFilter): Promise<readonly Receipt[]> => {
+      const { limit, kind = '', effect = '' } = filter;
+      return (await client.receipts({ limit, kind, effect })).receiptsJson.map(parseReceipt);
+    },
+    status: async (): Promise<ServerStatus> => client.status({}),
+    verifyLedger: async () => (await client.verifyLedger({})).logs,
+    close: async () => client.close(),
+  };
+}
+
+/** Joining takes one round trip; a token that lies about for longer is of use to a thief only. */
+const JOIN_TOKEN_SECONDS = 120;
+
+export interface JoinMaterial {
+  readonly name: string;
+  readonly joinToken: string;
+  readonly bundle: unknown;
+}
+
+export interface Explained {
+  readonly receipts: readonly Receipt[];
+  readonly explanation: readonly string[];
+}
+
+export interface ReceiptFilter {
+  readonly limit: number;
+  readonly kind?: string;
+  readonly effect?: string;
+}
+
+export interface ServerStatus {
+  readonly healthy: boolean;
+  readonly trustDomains: readonly StatusResponse_TrustDomainStatus[];
+  readonly syncAddress: string;
+}
+
+/** The agent's admin socket. */
+export type SupervisorClient = ReturnType<typeof connectSupervisor>;
+
+export function connectSupervisor(socketPath: string) {
+  const client = createClient(SupervisorDefinition, { socketPath });
+  return {
+    register: async (pid: number, service: string): Promise<void> => {
+      await client.register({ pid, service });
+    },
+    status: async (): Promise<AgentStatus> => client.status({}),
+    provide: async ({ name, joinToken, bundle }: JoinMaterial): Promise<void> => {
+      await client.provideJoinToken({ trustDomain: name, token: joinToken, bundleJson: JSON.stringify(bundle) });
+    },
+    explain: async (pid: number) => client.explain({ pid }),
+    close: async () => client.close(),
+  };
+}
+
+export interface AgentStatus {
+  readonly healthy: boolean;
+  readonly trustDomains: readonly StatusResponse_TrustDomain[];
+}
+
+/** Receipts come from the server over its admin socket: the fields that tables are made of are checked, the rest is shown. */
+export function parseReceipt(json: string): Receipt {
+  const value: unknown = JSON.parse(json);
+  if (!isReceipt(value)) throw new Fault('ARGUMENT_INVALID', 'the server sent a receipt that is not one');
+  return value;
+}
+
+function isReceipt(value: unknown): value is Receipt {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, txn, kind, effect, code, startedAt } = Object(value) as Record<string, unknown>;
+  return [id, txn, kind, effect, code, startedAt].every((field) => typeof field === 'string');
+}

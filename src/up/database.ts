@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { Lifecycle, Log } from '#kernel';
+import { startPostgres } from '#plugins/postgres';
+import type { CheckContext } from './check-context.ts';
+import type { UpEnvironment } from './environment.ts';
+import type { Plan } from './plan.ts';
+import type { RunDirectory } from './run-directory.ts';
+
+/** The database of an environment: what the gate is told, and how an attacker would go past it. */
+export interface Database {
+  readonly gate: object;
+  readonly direct: CheckContext['postgres'];
+  readonly serverLog?: string;
+}
+
+/** Starts the PostgreSQL server of the environment, or takes the one that `DATABASE_URL` names. Undefined where there is none. */
+export async function startDatabase(parts: {
+  readonly plan: Plan;
+  readonly run: RunDirectory;
+  readonly environment: UpEnvironment;
+  readonly log: Log;
+  readonly lifecycle: Lifecycle;
+  readonly say: (line: string) => void;
+}): Promise<Database | undefined> {
+  const { plan, run, environment } = parts;
+  const { postgres } = plan.spec;
+  if (postgres === undefined) return undefined;
+  const name = postgres.database;
+  const schema = postgres.schema === undefined ? {} : { schema: join(plan.directory, postgres.schema) };
+  if (environment.databaseUrl !== undefined) {
+    return { gate: { connectionString: environment.databaseUrl, name, ...schema }, direct: undefined };
+  }
+  const server = await startPostgres({ dir: run.at('postgres'), log: parts.log });
+  parts.lifecycle.own(server);
+  parts.say('postgres is ready');
+  const { socketDir, port, superuser: user, passwordFile, logFile } = server;
+  return {
+    gate: { socketDir, port, user, passwordFile, name, ...schema },
+    direct: { socketDirectory: socketDir, port, database: name },
+    serverLog: logFile,
+  };
+}
