@@ -1,0 +1,101 @@
+// What a taken-over service can try in SQL through the gate, with its own identity and a Txn-Token that it may use.
+import type { Workload } from 'hauberk/sdk';
+import { type DatabaseAttack, describeError, type Seen } from './seen.ts';
+
+type Database = ReturnType<Workload['database']>;
+type Connection = Awaited<ReturnType<Database['connect']>>;
+
+export async function databaseAttack(attack: DatabaseAttack, workload: Workload): Promise<Seen> {
+  const database = workload.database({ database: attack.database });
+  try {
+    switch (attack.name) {
+      case 'no-context':
+        return await withConnection(database, (connection) => read(connection, attack.table));
+      case 'forged-context':
+        return await withConnection(database, (connection) => forge(connection, attack));
+      case 'replayed-context':
+        return await replay(database, attack);
+      case 'role-change':
+        return await withConnection(database, (connection) => changeRole(connection, attack.table));
+    }
+  } finally {
+    await database.end();
+  }
+}
+
+async function withConnection<T>(database: Database, use: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await database.connect();
+  try {
+    return await use(connection);
+  } finally {
+    connection.release();
+  }
+}
+
+async function read(connection: Connection, table: string): Promise<Seen> {
+  const { rows } = await connection.query(`SELECT * FROM ${table}`);
+  return { rows: rows.length };
+}
+
+/** Writes the settings that the gate writes, by every way that SQL has. */
+async function forge(connection: Connection, { table }: DatabaseAttack): Promise<Seen> {
+  const context = '{"user":"spiffe://bank-a/user/12345","tenant":"bank-a"}';
+  const ways = [
+    `SELECT set_config('hauberk.context', '${context}', true)`,
+    `SET LOCAL hauberk.context = '${context}'`,
+    `SELECT set_config('hauberk.user_id', 'spiffe://bank-a/user/12345', true)`,
+  ];
+  return steps(connection, ways, table);
+}
+
+/** Copies the context of one transaction into another, on the same connection and on a second one. */
+async function replay(database: Database, { token, table }: DatabaseAttack): Promise<Seen> {
+  return withConnection(database, async (first) => {
+    await first.query('BEGIN');
+    await first.query(`SET hauberk.txn_token = '${token}'`);
+    const before = await read(first, table);
+    const settings = await first.query("SELECT current_setting('hauberk.context', true) AS context");
+    await first.query('COMMIT');
+    const stolen = String(settings.rows[0]?.context ?? '').replaceAll("'", "''");
+    const ways = [`SELECT set_config('hauberk.context', '${stolen}', true)`];
+    const same = await steps(first, ways, table);
+    const other = await withConnection(database, (second) => steps(second, ways, table));
+    return { ...same, rows: before.rows ?? 0, steps: [...(same.steps ?? []), ...(other.steps ?? [])] };
+  });
+}
+
+async function changeRole(connection: Connection, table: string): Promise<Seen> {
+  const ways = [
+    'SET ROLE postgres',
+    'SET ROLE bank_b_ledger',
+    'RESET ROLE',
+    'SET SESSION AUTHORIZATION DEFAULT',
+    'RESET SESSION AUTHORIZATION',
+    "DO $$ BEGIN EXECUTE 'SET ROLE postgres'; END $$",
+    "SELECT set_config('role', 'postgres', true)",
+    'CREATE FUNCTION pg_temp.climb() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$',
+    'ALTER TABLE accounts DISABLE ROW LEVEL SECURITY',
+    'SET row_security = off',
+  ];
+  return steps(connection, ways, table);
+}
+
+/** Each way in a transaction of its own, and then a look at what it shows. */
+async function steps(connection: Connection, ways: readonly string[], table: string): Promise<Seen> {
+  const seen: (Seen & { step: string })[] = [];
+  for (const way of ways) {
+    const step = way.slice(0, 60);
+    try {
+      await connection.query('BEGIN');
+      await connection.query(way);
+      seen.push({ step, ...(await read(connection, table)) });
+    } catch (error) {
+      seen.push({ step, ...describeError(error), rows: 0 });
+    } finally {
+      await connection.query('ROLLBACK').catch(() => {});
+    }
+  }
+  const refused = seen.find(({ code }) => code !== undefined);
+  const rows = Math.max(...seen.map((step) => step.rows ?? 0));
+  return { code: refused?.code, id: refused?.id, rows, steps: seen };
+}

@@ -1,0 +1,50 @@
+export type Attack =
+  | { readonly kind: 'identity' }
+  | DialAttack
+  | DatabaseAttack
+  | { readonly kind: 'direct'; readonly socketDirectory: string; readonly port: number; readonly database: string };
+
+/** One request over TLS whose every byte the attacker chooses. */
+export interface DialAttack {
+  readonly kind: 'dial';
+  readonly host: string;
+  readonly port: number;
+  readonly certificate: boolean;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+export interface DatabaseAttack {
+  readonly kind: 'database';
+  readonly name: 'no-context' | 'forged-context' | 'replayed-context' | 'role-change';
+  /** A valid Txn-Token that the attacker came by. */
+  readonly token: string;
+  readonly database: string;
+  readonly table: string;
+}
+
+/** What an attack saw: the code and id that it was told, and what it got. */
+export interface Seen {
+  readonly code?: unknown;
+  readonly id?: unknown;
+  readonly details?: unknown;
+  readonly status?: number;
+  readonly body?: string;
+  readonly rows?: number;
+  readonly note?: string;
+  /** Step by step, where an attack has several. */
+  readonly steps?: readonly (Seen & { readonly step: string })[];
+}
+
+export function describeError(error: unknown): Seen {
+  const { code, message, details, hint } = Object(error) as Partial<Record<string, unknown>>;
+  const told = typeof details === 'object' && details !== null ? details : {};
+  const id =
+    'id' in told
+      ? told.id
+      : /\b[0-9a-f]{32}\b/.exec(`${String(details ?? '')} ${String(hint ?? '')} ${String(message)}`)?.[0];
+  const named = /\b[A-Z]+(?:_[A-Z]+)+\b/.exec(String(message))?.[0];
+  const known = typeof code === 'string' && /^[A-Z]+(_[A-Z]+)+$/.test(code) ? code : named;
+  return { code: known ?? code, id, details, note: String(message) };
+}
