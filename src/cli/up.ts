@@ -33,7 +33,7 @@ export function upCommand(): Command {
       const stop = interruption();
       const up = await start(file, options);
       try {
-        if (options.check === true) await check(up, options);
+        if (options.check === true) await Promise.race([check(up, options), stop.then(interrupted)]);
         else await serve(up, stop);
       } finally {
         await up.close();
@@ -77,6 +77,10 @@ async function checkModule(up: RunningUp): Promise<(context: unknown) => Promise
   const play: unknown = Object(module).default;
   if (typeof play !== 'function') throw new Fault('CONFIG_INVALID', `${name} has no default function`);
   return async (context) => play(context);
+}
+
+function interrupted(): never {
+  throw new Fault('DEADLINE_EXCEEDED', 'the check was interrupted');
 }
 
 /** Resolves at the first Ctrl-C or TERM; a second one ends at once (the leases then end the children). */

@@ -4,6 +4,7 @@ export { type Child, spawnChild } from './child.ts';
 export { type AdminClient, connectAdmin, connectSupervisor, type SupervisorClient } from './control.ts';
 export { readUpEnvironment, type UpEnvironment } from './environment.ts';
 export { findLiveRunDirectories, runRoot } from './run-directory.ts';
+export type { RunningUp } from './running.ts';
 export { firstScreen } from './screen.ts';
 export { table } from './table.ts';
-export { type RunningUp, startUp, type UpOptions } from './up.ts';
+export { startUp, type UpOptions } from './up.ts';

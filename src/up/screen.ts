@@ -1,7 +1,7 @@
 import type { Receipt } from '#chain';
 import { SpiffeId } from '#spiffe';
+import type { RunningUp } from './running.ts';
 import { table } from './table.ts';
-import type { RunningUp } from './up.ts';
 
 /** The one screen that a person sees when everything runs. */
 export async function firstScreen(up: RunningUp, now: number): Promise<string> {
