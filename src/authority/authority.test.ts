@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { faultCode, ManualClock, systemRandom } from '#kernel';
+import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
+import { MemoryKeyManager } from '#plugins/key-manager/memory';
+import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid } from '#spiffe';
+import { Authority, type AuthorityJournal, type JournalSlot, type KeyManager, keyManagerContract } from './index.ts';
+
+const trustDomain = parseTrustDomain('bank-a');
+const id = SpiffeId.parse('spiffe://bank-a/account-service');
+const HOUR = 3_600_000;
+
+const newSpki = (): Buffer =>
+  createPublicKey(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey).export({
+    type: 'spki',
+    format: 'der',
+  });
+
+function memoryJournal(): AuthorityJournal {
+  let kept: readonly JournalSlot[] | undefined;
+  return { load: async () => kept, save: async (slots) => void (kept = slots) };
+}
+
+async function newAuthority(
+  clock: ManualClock,
+  keyManager: KeyManager = new MemoryKeyManager(),
+  journal = memoryJournal(),
+): Promise<Authority> {
+  const authority = new Authority({
+    trustDomain,
+    keyManager,
+    journal,
+    clock,
+    random: systemRandom,
+    caTtlSeconds: 24 * 3600,
+  });
+  await authority.ready();
+  return authority;
+}
+
+/** Lets rotations that the clock started come to their end. */
+async function settle(authority: Authority): Promise<void> {
+  await authority.rotateIfDue();
+}
+
+test('issues an X509-SVID that verifies and that OpenSSL reads', async () => {
+  const authority = await newAuthority(new ManualClock());
+  const issued = await authority.issueX509Svid({
+    id,
+    publicKeySpki: newSpki(),
+    ttlSeconds: 3600,
+    dnsNames: ['bank.localhost'],
+  });
+  const leaf = issued.chain[0] ?? Buffer.alloc(0);
+  const read = new X509Certificate(leaf);
+  assert.equal(read.subjectAltName, 'URI:spiffe://bank-a/account-service, DNS:bank.localhost');
+  assert.ok(
+    read.verify(new X509Certificate(Buffer.from(authority.bundle().x509Authorities[0] ?? '', 'base64')).publicKey),
+  );
+  await authority.close();
+});
+
+test('ID-13: issues an id of 2048 bytes', async () => {
+  const authority = await newAuthority(new ManualClock());
+  const long = SpiffeId.parse(`spiffe://bank-a/${'x'.repeat(2048 - 16)}`);
+  const { chain } = await authority.issueX509Svid({ id: long, publicKeySpki: newSpki(), ttlSeconds: 60 });
+  assert.equal(chain.length, 1);
+});
+
+test('refuses ids of another trust domain and of the trust domain itself', async () => {
+  const authority = await newAuthority(new ManualClock());
+  for (const wrong of ['spiffe://bank-b/x', 'spiffe://bank-a']) {
+    const request = { id: SpiffeId.parse(wrong), publicKeySpki: newSpki(), ttlSeconds: 60 };
+    await assert.rejects(authority.issueX509Svid(request), (error) => faultCode(error) === 'SPIFFE_ID_INVALID');
+  }
+});
+
+test('a lifetime never exceeds the authority that signs', async () => {
+  const authority = await newAuthority(new ManualClock());
+  const { notAfter } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 30 * 24 * 3600 });
+  assert.ok(notAfter <= (authority.caNotAfter ?? 0));
+});
+
+test('F-1: the next CA is in the bundle before it signs, and every SVID verifies at every moment of three days', async () => {
+  const clock = new ManualClock();
+  const authority = await newAuthority(clock);
+  let published = authority.bundle();
+  authority.onBundleChange((bundle) => (published = bundle));
+  for (let hour = 0; hour < 72; hour++) {
+    const seen = parseX509Bundle(published);
+    const { chain } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 3600 });
+    verifyX509Svid({ chain, bundles: new Map([[trustDomain, seen]]), at: clock.now() });
+    clock.advance(HOUR);
+    await settle(authority);
+    const later = parseX509Bundle(published);
+    verifyX509Svid({ chain, bundles: new Map([[trustDomain, later]]), at: clock.now() - 1000 });
+  }
+  assert.ok(published.sequence > 3);
+  await authority.close();
+});
+
+test('heals at once when the clock jumped past the CA', async () => {
+  const clock = new ManualClock();
+  const authority = await newAuthority(clock);
+  clock.jump(90 * 24 * HOUR);
+  assert.equal(authority.healthy(), false);
+  const { chain } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 3600 });
+  verifyX509Svid({ chain, bundles: new Map([[trustDomain, parseX509Bundle(authority.bundle())]]), at: clock.now() });
+  assert.equal(authority.bundle().x509Authorities.length, 1);
+});
+
+test('a restart keeps keys, bundle and sequence; files are private', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'authority-'));
+  const clock = new ManualClock();
+  const journal = diskJournal(join(directory, 'journal.json'));
+  const first = await newAuthority(clock, await DiskKeyManager.open(join(directory, 'keys')), journal);
+  const second = await newAuthority(clock, await DiskKeyManager.open(join(directory, 'keys')), journal);
+  assert.deepEqual(second.bundle(), first.bundle());
+  assert.equal(statSync(join(directory, 'journal.json')).mode & 0o777, 0o600);
+  assert.equal(statSync(join(directory, 'keys')).mode & 0o777, 0o700);
+  rmSync(directory, { recursive: true });
+});
+
+test('an authority whose key was lost makes a new CA instead of failing', async () => {
+  const clock = new ManualClock();
+  const journal = memoryJournal();
+  const first = await newAuthority(clock, new MemoryKeyManager(), journal);
+  const second = await newAuthority(clock, new MemoryKeyManager(), journal);
+  assert.ok(second.healthy());
+  assert.notDeepEqual(second.bundle().x509Authorities, first.bundle().x509Authorities);
+});
+
+test('the key manager in memory keeps the contract', () => keyManagerContract(async () => new MemoryKeyManager()));
+
+test('the key manager on disk keeps the contract and refuses names that leave its directory', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'keys-'));
+  await keyManagerContract(() => DiskKeyManager.open(directory));
+  const manager = await DiskKeyManager.open(directory);
+  await assert.rejects(manager.generate('../x'), (error) => faultCode(error) === 'ARGUMENT_INVALID');
+  rmSync(directory, { recursive: true });
+});

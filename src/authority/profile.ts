@@ -1,0 +1,38 @@
+import type { Random } from '#kernel';
+import { type Certificate, encodeName, OID } from '#x509';
+
+/** Certificates are valid from a little before they are made, for peers whose clocks are behind. */
+export const BACKDATE_MILLIS = 10_000;
+
+/** Subject of every leaf: the identity is the URI, never the subject (X509-SVID §2). */
+export const LEAF_SUBJECT = encodeName([
+  [OID.country, 'US'],
+  [OID.organization, 'SPIRE'],
+]);
+
+/** Subject of a CA: unique by its serial number, so that issuer names never collide. */
+export function authoritySubject(serial: Buffer): Buffer {
+  return encodeName([
+    [OID.country, 'US'],
+    [OID.organization, 'SPIFFE'],
+    [OID.serialNumber, BigInt(`0x${serial.toString('hex')}`).toString()],
+  ]);
+}
+
+/** 127 random bits: positive and never longer than 20 bytes (RFC 5280 §4.1.2.2). */
+export function serialNumber(random: Random): Buffer {
+  const serial = random.bytes(16);
+  serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01;
+  return serial;
+}
+
+const DAY = 86_400_000;
+
+/** Prepare at half-life (at most 30 days before the end), activate at five sixths (at most 7 days before the end). */
+export function rotationTimes(certificate: Certificate): { readonly prepareAt: number; readonly activateAt: number } {
+  const lifetime = certificate.notAfter - certificate.notBefore;
+  return {
+    prepareAt: certificate.notAfter - Math.min(lifetime / 2, 30 * DAY),
+    activateAt: certificate.notAfter - Math.min(lifetime / 6, 7 * DAY),
+  };
+}

@@ -1,0 +1,6 @@
+export { type Certificate, isSignedBy, parseCertificate, splitCertificates } from './certificate.ts';
+export { OID } from './oids.ts';
+export { verifyPath } from './path.ts';
+export { pemCertificates } from './pem.ts';
+export { type CertificateProfile, encodeCertificate, encodeName, encodeSignedPart, keyId } from './profile.ts';
+export { type CertificateRequest, createCertificateRequest, parseCertificateRequest } from './request.ts';

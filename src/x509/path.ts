@@ -1,0 +1,118 @@
+import { Fault } from '#kernel';
+import { type Certificate, isSignedBy } from './certificate.ts';
+import { permitsNames } from './name-constraints.ts';
+import { OID } from './oids.ts';
+
+export interface PathQuestion {
+  /** As presented: leaf first, then intermediates in any order. */
+  readonly chain: readonly Certificate[];
+  /** Trust anchors: of one trust domain only. */
+  readonly roots: readonly Certificate[];
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** The leaf's role, checked when the leaf has an extended key usage. */
+  readonly purpose?: 'server' | 'client';
+}
+
+const MAX_PATHS = 64;
+
+/**
+ * RFC 5280 §6 path validation from the leaf to one of the roots: signatures, dates, CA flags, key usage, path lengths, name constraints,
+ * critical extensions. Intermediates that are not on the path are ignored. Returns the path, leaf first, root last.
+ * Throws `PEER_CERTIFICATE_EXPIRED` when only time stands in the way, `PEER_CHAIN_UNTRUSTED` otherwise.
+ */
+export function verifyPath(question: PathQuestion): readonly Certificate[] {
+  const leaf = question.chain[0];
+  if (leaf === undefined) throw untrusted('no certificate was presented');
+  assertUsableLeaf(leaf, question.purpose);
+  const search: Search = { question, tried: 0, expired: false };
+  const path = extend(search, [leaf]);
+  if (path !== undefined) return path;
+  if (search.expired)
+    throw new Fault('PEER_CERTIFICATE_EXPIRED', 'a certificate of the chain is not valid at this time');
+  throw untrusted('the certificate does not chain to an authority of its trust domain');
+}
+
+interface Search {
+  readonly question: PathQuestion;
+  tried: number;
+  expired: boolean;
+}
+
+/** Depth-first over issuers whose name and key fit; the number of signature checks is bounded. */
+function extend(search: Search, path: readonly Certificate[]): readonly Certificate[] | undefined {
+  const last = path.at(-1);
+  if (last === undefined) return undefined;
+  for (const root of search.question.roots) {
+    if (isTrustedItself(last, root, path)) return accept(search, path);
+    if (issues(search, root, last) && accept(search, [...path, root]) !== undefined) return [...path, root];
+  }
+  for (const candidate of search.question.chain.slice(1)) {
+    if (path.some((certificate) => certificate.der.equals(candidate.der)) || !issues(search, candidate, last)) continue;
+    const found = extend(search, [...path, candidate]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** An intermediate that is itself an anchor ends the path; a leaf never does. */
+function isTrustedItself(last: Certificate, root: Certificate, path: readonly Certificate[]): boolean {
+  return path.length > 1 && last.der.equals(root.der);
+}
+
+function issues(search: Search, issuer: Certificate, subject: Certificate): boolean {
+  if (!issuer.subjectDer.equals(subject.issuerDer)) return false;
+  const wanted = subject.authorityKeyId;
+  if (wanted !== undefined && issuer.subjectKeyId !== undefined && !wanted.equals(issuer.subjectKeyId)) return false;
+  if (++search.tried > MAX_PATHS) return false;
+  return isSignedBy(subject, issuer);
+}
+
+/** The checks that need the whole path. Expired paths are remembered, so that the caller can be told. */
+function accept(search: Search, path: readonly Certificate[]): readonly Certificate[] | undefined {
+  if (!isWellFormedPath(path)) return undefined;
+  const { at } = search.question;
+  if (path.some((certificate) => at < certificate.notBefore || at > certificate.notAfter)) {
+    search.expired = true;
+    return undefined;
+  }
+  return path;
+}
+
+function isWellFormedPath(path: readonly Certificate[]): boolean {
+  for (let index = 1; index < path.length; index++) {
+    const issuer = path[index];
+    if (issuer === undefined || !mayIssue(issuer)) return false;
+    const below = path.slice(0, index);
+    // §6.1.4 (l), (m): self-issued certificates do not count.
+    const intermediates = below
+      .slice(1)
+      .filter((certificate) => !certificate.subjectDer.equals(certificate.issuerDer)).length;
+    if (issuer.pathLen !== undefined && intermediates > issuer.pathLen) return false;
+    if (
+      issuer.nameConstraints !== undefined &&
+      !below.every((certificate) => permitsNames(issuer.nameConstraints, certificate))
+    )
+      return false;
+  }
+  return true;
+}
+
+function mayIssue(certificate: Certificate): boolean {
+  const mayCertify = certificate.keyUsage === undefined || certificate.keyUsage.keyCertSign;
+  return certificate.isCa && mayCertify && certificate.unknownCritical.length === 0;
+}
+
+function assertUsableLeaf(leaf: Certificate, purpose: PathQuestion['purpose']): void {
+  if (leaf.unknownCritical.length > 0)
+    throw untrusted('the certificate has a critical extension that is not understood');
+  if (purpose === undefined || leaf.extKeyUsage === undefined) return;
+  const wanted = purpose === 'server' ? OID.serverAuth : OID.clientAuth;
+  if (!leaf.extKeyUsage.includes(wanted) && !leaf.extKeyUsage.includes(OID.anyExtendedKeyUsage)) {
+    throw untrusted('the certificate is not meant for this use');
+  }
+}
+
+function untrusted(rule: string): Fault {
+  return new Fault('PEER_CHAIN_UNTRUSTED', rule);
+}

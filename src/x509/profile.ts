@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { contextTag, DerReader, TAG } from './der-reader.ts';
+import { bits, boolean, der, integer, octets, oid, sequence, setOf, time } from './der-writer.ts';
+import { OID } from './oids.ts';
+
+/** What a certificate will say. Times in milliseconds; encoded in whole seconds. */
+export interface CertificateProfile {
+  readonly kind: 'ca' | 'leaf';
+  readonly serial: Uint8Array;
+  readonly subject: Buffer;
+  readonly issuer: Buffer;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly spki: Buffer;
+  readonly issuerKeyId: Buffer;
+  readonly uri: string;
+  readonly dnsNames?: readonly string[];
+}
+
+const ALGORITHM = sequence(oid(OID.ecdsaWithSha256));
+const VERSION_3 = der(contextTag(0, true), integer(Buffer.from([2])));
+const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
+  sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
+
+// Everything that does not change from certificate to certificate is encoded once.
+const LEAF_FIXED = Buffer.concat([
+  // digitalSignature, keyEncipherment, keyAgreement (X509-SVID §4.3)
+  extension(OID.keyUsage, true, bits(Buffer.from([0b1010_1000]), 3)),
+  extension(OID.extKeyUsage, false, sequence(oid(OID.serverAuth), oid(OID.clientAuth))),
+  extension(OID.basicConstraints, true, sequence()),
+]);
+const CA_FIXED = Buffer.concat([
+  // keyCertSign, cRLSign
+  extension(OID.keyUsage, true, bits(Buffer.from([0b0000_0110]), 1)),
+  extension(OID.basicConstraints, true, sequence(boolean(true))),
+]);
+
+/** The signed part of a certificate (TBSCertificate, RFC 5280 §4.1.2). */
+export function encodeSignedPart(profile: CertificateProfile): Buffer {
+  const names = [der(contextTag(6, false), Buffer.from(profile.uri, 'latin1'))];
+  for (const name of profile.dnsNames ?? []) names.push(der(contextTag(2, false), Buffer.from(name, 'latin1')));
+  const emptySubject = profile.subject.length === 2;
+  const extensions = sequence(
+    profile.kind === 'ca' ? CA_FIXED : LEAF_FIXED,
+    extension(OID.subjectKeyId, false, octets(keyId(profile.spki))),
+    extension(OID.authorityKeyId, false, sequence(der(contextTag(0, false), profile.issuerKeyId))),
+    // RFC 5280 §4.2.1.6: critical when the subject is empty.
+    extension(OID.subjectAltName, emptySubject, sequence(...names)),
+  );
+  return sequence(
+    VERSION_3,
+    integer(profile.serial),
+    ALGORITHM,
+    profile.issuer,
+    sequence(time(profile.notBefore), time(profile.notAfter)),
+    profile.subject,
+    profile.spki,
+    der(contextTag(3, true), extensions),
+  );
+}
+
+/** Joins the signed part and its ECDSA P-256 SHA-256 signature. */
+export function encodeCertificate(signedPart: Buffer, signature: Uint8Array): Buffer {
+  return sequence(signedPart, ALGORITHM, bits(signature));
+}
+
+/** Subject key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 method 1); an index, not a proof. */
+export function keyId(spki: Uint8Array): Buffer {
+  const reader = new DerReader(spki).enter(TAG.sequence);
+  reader.read(TAG.sequence);
+  return createHash('sha1').update(reader.read(TAG.bitString).content.subarray(1)).digest();
+}
+
+/** A distinguished name of printable attributes, in the order given. */
+export function encodeName(attributes: readonly (readonly [oid: string, value: string])[]): Buffer {
+  const parts = attributes.map(([id, value]) => {
+    const tag = /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value) ? TAG.printableString : TAG.utf8String;
+    return setOf(sequence(oid(id), der(tag, Buffer.from(value, 'utf8'))));
+  });
+  return sequence(...parts);
+}

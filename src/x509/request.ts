@@ -1,0 +1,79 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { Fault, LIMITS } from '#kernel';
+import { readPublicKey } from './certificate.ts';
+import { contextTag, DerReader, readBitBytes, readOid, readSmallInteger, TAG } from './der-reader.ts';
+import { bits, der, integer, oid, sequence } from './der-writer.ts';
+import { readExtensions } from './extensions.ts';
+import { OID, signatureScheme } from './oids.ts';
+
+/** A PKCS#10 request (RFC 2986) whose own signature has been verified: the sender holds the private key. */
+export interface CertificateRequest {
+  readonly publicKey: KeyObject;
+  readonly spki: Buffer;
+  readonly uriSans: readonly string[];
+  readonly dnsNames: readonly string[];
+}
+
+/** Throws `CSR_INVALID`, whatever is wrong with it. */
+export function parseCertificateRequest(input: Uint8Array): CertificateRequest {
+  if (input.length > LIMITS.certificateBytes.value) throw requestFault('it is larger than 16 KiB');
+  try {
+    return readRequest(Buffer.from(input));
+  } catch (error) {
+    throw error instanceof Fault && error.code === 'CSR_INVALID' ? error : requestFault('it cannot be read', error);
+  }
+}
+
+function readRequest(input: Buffer): CertificateRequest {
+  const outer = new DerReader(input);
+  const body = outer.enter(TAG.sequence);
+  outer.end();
+  const info = body.read(TAG.sequence);
+  const algorithm = readOid(body.enter(TAG.sequence).read(TAG.oid));
+  const signature = readBitBytes(body.read(TAG.bitString));
+  body.end();
+  const reader = new DerReader(info.content, 2);
+  if (readSmallInteger(reader.read(TAG.integer)) !== 0) throw requestFault('its version is not 1');
+  reader.read(TAG.sequence);
+  const spki = reader.read(TAG.sequence).encoding;
+  const publicKey = readPublicKey(spki);
+  const scheme = signatureScheme(algorithm);
+  if (
+    scheme === undefined ||
+    scheme.key !== publicKey.asymmetricKeyType ||
+    !verify(scheme.hash, info.encoding, publicKey, signature)
+  ) {
+    throw requestFault('its signature does not verify');
+  }
+  return { publicKey, spki, ...readRequestedNames(reader) };
+}
+
+function readRequestedNames(reader: DerReader): { uriSans: readonly string[]; dnsNames: readonly string[] } {
+  let names: { uriSans: readonly string[]; dnsNames: readonly string[] } = { uriSans: [], dnsNames: [] };
+  if (reader.peek() !== contextTag(0, true)) return names;
+  const attributes = reader.enter(contextTag(0, true));
+  while (!attributes.done) {
+    const attribute = attributes.enter(TAG.sequence);
+    if (readOid(attribute.read(TAG.oid)) !== OID.extensionRequest) continue;
+    const { uriSans, dnsNames } = readExtensions(attribute.enter(TAG.set).enter(TAG.sequence));
+    names = { uriSans, dnsNames };
+  }
+  reader.end();
+  return names;
+}
+
+/** A request for the key, without names: the issuer takes nothing but the key from it. P-256 keys. */
+export function createCertificateRequest(privateKey: KeyObject): Buffer {
+  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const info = sequence(integer(Buffer.from([0])), sequence(), spki, der(contextTag(0, true)));
+  const signature = sign('sha256', info, { key: privateKey, dsaEncoding: 'der' });
+  return sequence(info, sequence(oid(OID.ecdsaWithSha256)), bits(signature));
+}
+
+function requestFault(rule: string, cause?: unknown): Fault {
+  return new Fault(
+    'CSR_INVALID',
+    `not an acceptable certificate request: ${rule}`,
+    cause === undefined ? {} : { cause },
+  );
+}
