@@ -1,0 +1,108 @@
+import { constants } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { createServer, type SecureContext, type TLSSocket } from 'node:tls';
+import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { type Closeable, Fault, type Log } from '#kernel';
+import { newServer, type ServiceBinding } from './bind-service.ts';
+
+export interface TlsServerOptions<Caller> {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Log;
+  /** The server's certificate for a name; undefined refuses the handshake. */
+  readonly secureContext: (servername: string) => SecureContext | undefined;
+  /** Identifies the peer after the handshake, before a byte is read; a throw closes the connection. */
+  readonly identify: (socket: TLSSocket) => Caller;
+  readonly services: readonly ServiceBinding<Caller>[];
+}
+
+export interface TlsServer extends Closeable {
+  readonly host: string;
+  readonly port: number;
+}
+
+const HANDSHAKE_MILLIS = 10_000;
+
+/**
+ * gRPC over TLS 1.2 or later with ALPN `h2`. A client certificate is asked for, not required, and verified by `identify`, never by Node's
+ * flat pool. No session tickets: a resumed session would skip verification. Throws `PORT_OCCUPIED`.
+ */
+export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promise<TlsServer> {
+  const open = new Set<TLSSocket>();
+  const listener = createServer(
+    {
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      requestCert: true,
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_MILLIS,
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      SNICallback: (name, done) => {
+        const context = options.secureContext(name);
+        done(context === undefined ? new Fault('TRUST_DOMAIN_INVALID', 'no such trust domain') : null, context);
+      },
+    },
+    (socket) => {
+      open.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => open.delete(socket));
+      accept(options, socket);
+    },
+  );
+  listener.on('tlsClientError', (error, socket) => {
+    options.log.debug('handshake failed', { error });
+    socket.destroy();
+  });
+  const port = await listen(listener, options.host, options.port);
+  return {
+    host: options.host,
+    port,
+    close: async () => {
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => listener.close(() => resolve()));
+    },
+  };
+}
+
+function accept<Caller>(options: TlsServerOptions<Caller>, socket: TLSSocket): void {
+  let server: GrpcServer | undefined;
+  try {
+    server = newServer(options.services, options.identify(socket), options.log);
+    server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
+  } catch (error) {
+    options.log.warn('connection refused', { error });
+    socket.destroy();
+  }
+  socket.once('close', () => server?.forceShutdown());
+}
+
+async function listen(listener: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', (cause: NodeJS.ErrnoException) => {
+      const occupied = cause.code === 'EADDRINUSE';
+      reject(occupied ? new Fault('PORT_OCCUPIED', `another process listens on ${host}:${port}`, { cause }) : cause);
+    });
+    listener.listen({ host, port, backlog: 4096 }, resolve);
+  });
+  const address: AddressInfo | string | null = listener.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
+}
+
+/** DER certificates that the peer presented, leaf first. */
+export function peerChain(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = [];
+  const seen = new Set<string>();
+  let certificate: ReturnType<TLSSocket['getPeerCertificate']> | undefined = socket.getPeerCertificate(true);
+  while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
+    seen.add(certificate.fingerprint256);
+    chain.push(certificate.raw);
+    certificate = 'issuerCertificate' in certificate ? asCertificate(certificate.issuerCertificate) : undefined;
+  }
+  return chain;
+}
+
+function asCertificate(value: unknown): ReturnType<TLSSocket['getPeerCertificate']> | undefined {
+  return typeof value === 'object' && value !== null && 'raw' in value
+    ? (value as ReturnType<TLSSocket['getPeerCertificate']>)
+    : undefined;
+}
