@@ -1,0 +1,2 @@
+export { SqliteLedgerStore } from './ledger-store.ts';
+export { SqliteStore } from './registry-store.ts';

@@ -1,0 +1,80 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { LedgerRecord, LedgerStore } from '#ledger';
+import { numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
+
+const VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE record (
+    trust_domain TEXT NOT NULL, position INTEGER NOT NULL, receipt_id TEXT NOT NULL UNIQUE, txn TEXT NOT NULL, body TEXT NOT NULL,
+    hash TEXT NOT NULL, PRIMARY KEY (trust_domain, position)
+  ) STRICT;
+  CREATE INDEX record_by_txn ON record (txn)`;
+
+/** Ledgers in one SQLite file. */
+export class SqliteLedgerStore implements LedgerStore {
+  readonly #database: DatabaseSync;
+
+  constructor(file: string) {
+    this.#database = openDatabase(file, VERSION, SCHEMA);
+  }
+
+  async last(trustDomain: string): Promise<LedgerRecord | undefined> {
+    return this.#all('SELECT * FROM record WHERE trust_domain = ? ORDER BY position DESC LIMIT 1', trustDomain)[0];
+  }
+
+  async append(records: readonly LedgerRecord[]): Promise<void> {
+    const insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)');
+    transaction(this.#database, () => {
+      for (const { trustDomain, index, receiptId, txn, body, hash } of records)
+        insert.run(trustDomain, index, receiptId, txn, body, hash);
+    });
+  }
+
+  async has(receiptId: string): Promise<boolean> {
+    return this.#database.prepare('SELECT 1 FROM record WHERE receipt_id = ?').get(receiptId) !== undefined;
+  }
+
+  async find(id: string): Promise<readonly LedgerRecord[]> {
+    return this.#all('SELECT * FROM record WHERE txn = ? OR receipt_id = ?', id, id);
+  }
+
+  async recent(limit: number): Promise<readonly LedgerRecord[]> {
+    return this.#all('SELECT * FROM record ORDER BY rowid DESC LIMIT ?', limit);
+  }
+
+  async read(trustDomain: string, from: number, limit: number): Promise<readonly LedgerRecord[]> {
+    return this.#all(
+      'SELECT * FROM record WHERE trust_domain = ? AND position >= ? ORDER BY position LIMIT ?',
+      trustDomain,
+      from,
+      limit,
+    );
+  }
+
+  async trustDomains(): Promise<readonly string[]> {
+    const rows: Row[] = this.#database.prepare('SELECT DISTINCT trust_domain FROM record ORDER BY trust_domain').all();
+    return rows.map((row) => textOf(row.trust_domain));
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #all(sql: string, ...values: (string | number)[]): LedgerRecord[] {
+    return this.#database
+      .prepare(sql)
+      .all(...values)
+      .map(toRecord);
+  }
+}
+
+function toRecord(row: Row): LedgerRecord {
+  return {
+    trustDomain: textOf(row.trust_domain),
+    index: numberOf(row.position),
+    receiptId: textOf(row.receipt_id),
+    txn: textOf(row.txn),
+    body: textOf(row.body),
+    hash: textOf(row.hash),
+  };
+}
