@@ -1,4 +1,5 @@
-import { type Child, type ChildOptions, spawnChild } from './child.ts';
+import { constants } from 'node:os';
+import { type Child, type ChildOptions, type Exit, spawnChild } from './child.ts';
 
 export interface SupervisedOptions {
   readonly name: string;
@@ -17,6 +18,14 @@ const FIRST_BACKOFF_MILLIS = 100;
 const LONGEST_BACKOFF_MILLIS = 5000;
 /** A process that ran for this long has not failed to start: its next backoff is the first again. */
 const STEADY_MILLIS = 10_000;
+
+/** A shell says 128 + n for a program that signal n ended. */
+function describeExit(exit: Exit | undefined): string {
+  const { status = null, signal = null } = exit ?? {};
+  if (signal !== null) return signal;
+  const named = Object.entries(constants.signals).find(([, number]) => status === 128 + number);
+  return named?.[0] ?? `exit status ${status ?? 'unknown'}`;
+}
 
 /** One process that is started again whenever it ends, until it is closed. */
 export class Supervised {
@@ -75,7 +84,7 @@ export class Supervised {
       this.#child = undefined;
       if (this.#closed) return;
       if (performance.now() - started > STEADY_MILLIS) this.#backoff = FIRST_BACKOFF_MILLIS;
-      const why = exit?.signal ?? `exit status ${exit?.status ?? '?'}`;
+      const why = describeExit(exit);
       this.#options.say(`${this.name} ended (${why}); starting it again`);
       await this.#relaunch();
     }
