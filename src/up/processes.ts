@@ -119,7 +119,14 @@ export class Registrations {
     void child.exited.then(() => this.#leaders.delete(child.pid));
   }
 
+  /** A leader that ended meanwhile is passed over; one that lives and is refused makes this fail. */
   async again(): Promise<void> {
-    for (const [pid, service] of this.#leaders) await this.#supervisor().register(pid, service);
+    for (const [pid, service] of [...this.#leaders]) {
+      try {
+        await this.#supervisor().register(pid, service);
+      } catch (error) {
+        if (this.#leaders.has(pid)) throw error;
+      }
+    }
   }
 }
