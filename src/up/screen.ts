@@ -63,7 +63,7 @@ function lifetime(receipt: Receipt, now: number): string {
 }
 
 function time(millis: number): string {
-  return Number.isFinite(millis) ? new Date(millis).toISOString().slice(11, 19).concat(' UTC') : '-';
+  return Number.isFinite(millis) ? `${new Date(millis).toISOString().slice(0, 16).replace('T', ' ')} UTC` : '-';
 }
 
 function rows(lines: readonly (readonly string[])[]): string {

@@ -34,8 +34,10 @@ export interface UpOptions {
  */
 export async function startUp(options: UpOptions): Promise<RunningUp> {
   const plan = readPlan(options.file, { check: options.check });
-  const path = options.runDirectory ?? join(runRoot(options.environment), plan.name);
-  const run = claimRunDirectory(path, plan.name, options.environment.uid);
+  // The check's attackers get a registry and a database of their own: nothing of theirs is left in the person's.
+  const name = options.check ? `${plan.name}-check` : plan.name;
+  const path = options.runDirectory ?? join(runRoot(options.environment), name);
+  const run = claimRunDirectory(path, name, options.environment.uid);
   const lifecycle = new Lifecycle();
   lifecycle.defer(() => run.release());
   try {

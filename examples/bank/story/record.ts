@@ -72,7 +72,7 @@ export class Record {
     const deadline = performance.now() + LEDGER_MILLIS;
     let receipt: Receipt | undefined;
     while (receipt === undefined && performance.now() < deadline) {
-      const newest = await this.#context.admin.receipts({ limit: 200, kind: refusal.link, effect: 'deny' });
+      const newest = await this.#context.admin.receipts({ limit: 1000, kind: refusal.link, effect: 'deny' });
       receipt = newest.find(
         ({ code, startedAt }) => code === refusal.expected && Date.parse(startedAt) >= since - 1000,
       );

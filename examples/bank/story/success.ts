@@ -50,7 +50,7 @@ export async function aliceReads(context: Context, record: Record, { alice }: Pe
 
 /** Bob pays; the payment is in the ledger exactly once. */
 export async function bobPays(context: Context, record: Record, { bob }: People): Promise<void> {
-  const reference = `check-${context.edge.port}-${Math.trunc(performance.now() * 1000)}`;
+  const reference = `check-${Date.now()}`;
   const body = JSON.stringify({ to: 'rent', amountCents: 1250, amount: 1250, reference });
   await walk(context, record, bob, '/bank-b/payments', PAYMENT, { method: 'POST', body });
   const ledger = await bob.browser.fetch(`${context.edge.http}/bank-b/ledger`);
