@@ -1,0 +1,46 @@
+import { Fault } from '#kernel';
+import type { AgentRecord } from '#registry';
+import type { SpiffeId } from '#spiffe';
+
+/** Who calls the sync listener: a connection of one trust domain, with or without a verified agent SVID. */
+export interface SyncCaller {
+  /** The name that the client sent as SNI, which selected the server's certificate. */
+  readonly trustDomain: string;
+  readonly peer?: { readonly id: SpiffeId; readonly serial: string };
+}
+
+type CallerClass = 'anyone' | 'agent';
+
+/** The one table of who may call what. A method that is missing here is denied; a test holds it against the definition. */
+export const ACCESS: Readonly<Record<string, CallerClass>> = {
+  attest: 'anyone',
+  renew: 'agent',
+  sync: 'agent',
+  issueX509Svids: 'agent',
+  registerMinter: 'agent',
+  reportReceipts: 'agent',
+};
+
+/** Throws `TRUST_DOMAIN_INVALID` when a request names another trust domain than its connection. */
+export function assertTrustDomain(caller: SyncCaller, named: string): void {
+  if (named !== caller.trustDomain)
+    throw new Fault('TRUST_DOMAIN_INVALID', 'the request is of another trust domain than its connection');
+}
+
+/** The agent behind a caller: known, and with a current certificate. Throws `AGENT_NOT_ATTESTED`. */
+export function assertAgent(
+  method: string,
+  caller: SyncCaller,
+  find: (id: string) => AgentRecord | undefined,
+): AgentRecord {
+  if (ACCESS[method] !== 'agent') throw new Fault('AGENT_NOT_AUTHORIZED', 'this method is not open to agents');
+  const agent = caller.peer === undefined ? undefined : find(caller.peer.id.toString());
+  if (agent === undefined || agent.trustDomain !== caller.trustDomain)
+    throw new Fault('AGENT_NOT_ATTESTED', 'the agent has not attested');
+  const { serial } = caller.peer ?? {};
+  // A copied key shows when two holders renew: only the last two certificates are current.
+  if (serial !== agent.serial && serial !== agent.previousSerial) {
+    throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent is not its current one');
+  }
+  return agent;
+}

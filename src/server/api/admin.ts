@@ -1,0 +1,116 @@
+import { Fault } from '#kernel';
+import { orderLinks } from '#ledger';
+import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { RESOURCE_KINDS, type ResourceKind } from '#wire';
+import { AdminDefinition, type ApplyResponse_Change } from '#wire/gen/hauberk_admin';
+import { planDocuments } from '../documents.ts';
+import { explain } from '../explain.ts';
+import type { State } from '../state.ts';
+
+const MAX_TOKEN_SECONDS = 24 * 3600;
+const MAX_RECEIPTS = 1000;
+
+/** `hauberk.admin.v1.Admin`: whoever may open the socket (mode 0770) is an operator. */
+export function adminService(state: State, syncAddress: () => string): ServiceBinding<PeerCredentials> {
+  const { registry, ledger } = state;
+  return bindService<typeof AdminDefinition, PeerCredentials>(AdminDefinition, {
+    apply: async ({ documentsJson, dryRun }, { caller }) => {
+      const plan = planDocuments(documentsJson, registry.trustDomains());
+      const changes: ApplyResponse_Change[] = [];
+      for (const [trustDomain, wanted] of plan) {
+        const known = new Set(
+          wanted
+            .filter(({ kind, key }) => registry.find(kind, trustDomain, key) !== undefined)
+            .map(({ kind, key }) => `${kind}\n${key}`),
+        );
+        const differing = wanted.filter(
+          ({ kind, key, body }) => JSON.stringify(registry.find(kind, trustDomain, key)) !== JSON.stringify(body),
+        );
+        const revision = dryRun
+          ? registry.revision(trustDomain)
+          : (await state.commit(trustDomain, wanted, operator(caller))).revision;
+        for (const { kind, key } of differing) {
+          changes.push({
+            verb: known.has(`${kind}\n${key}`) ? 'updated' : 'created',
+            kind,
+            trustDomain,
+            key,
+            revision: BigInt(revision),
+          });
+        }
+      }
+      return { changes };
+    },
+    list: async ({ kind, trustDomain }) => {
+      const found = registry.list<unknown>(parseKind(kind), trustDomain === '' ? undefined : trustDomain);
+      return { documentsJson: found.map(({ body }) => JSON.stringify(body)) };
+    },
+    delete: async ({ kind, trustDomain, key }, { caller }) => {
+      const { revision } = await state.commit(
+        trustDomain,
+        [{ kind: parseKind(kind), key, body: null }],
+        operator(caller),
+      );
+      return { revision: BigInt(revision) };
+    },
+    createJoinToken: async ({ trustDomain, ttlSeconds, spiffeId }) => {
+      if (ttlSeconds <= 0 || ttlSeconds > MAX_TOKEN_SECONDS)
+        throw new Fault('ARGUMENT_INVALID', 'a join token lives for 1 second to 24 hours');
+      const token = await registry.createJoinToken(trustDomain, ttlSeconds, spiffeId === '' ? undefined : spiffeId);
+      return { token: token.token, expiresAt: BigInt(Math.floor(token.expiresAt / 1000)) };
+    },
+    getBundle: async ({ trustDomain }) => ({ bundleJson: JSON.stringify(state.trustDomain(trustDomain).bundle()) }),
+    why: async ({ id }) => {
+      const ordered = orderLinks(await ledger.transactionOf(id));
+      if (ordered.length === 0) throw new Fault('NOT_FOUND', 'no receipt of this id');
+      return {
+        receiptsJson: ordered.map((receipt, seq) => JSON.stringify({ ...receipt, seq })),
+        explanation: [...explain(ordered, registry)],
+      };
+    },
+    receipts: async ({ limit, kind, effect }) => {
+      const recent = await ledger.recent(Math.min(limit === 0 ? 100 : limit, MAX_RECEIPTS));
+      const wanted = recent.filter(
+        (receipt) => (kind === '' || receipt.kind === kind) && (effect === '' || receipt.effect === effect),
+      );
+      return { receiptsJson: wanted.map((receipt) => JSON.stringify(receipt)) };
+    },
+    status: async () => {
+      const counts = new Map((await ledger.verify()).map(({ trustDomain, receipts }) => [trustDomain, receipts]));
+      const trustDomains = state.hosted().map((hosted) => ({
+        name: hosted.name,
+        revision: BigInt(registry.revision(hosted.name)),
+        entries: registry.entries(hosted.name).length,
+        agents: registry.agents(hosted.name).length,
+        issued: hosted.issued,
+        receipts: BigInt(counts.get(hosted.name) ?? 0),
+        caExpiresAt: BigInt(Math.floor((hosted.authority.caNotAfter ?? 0) / 1000)),
+      }));
+      return {
+        healthy: state.hosted().every(({ authority }) => authority.healthy()),
+        trustDomains,
+        syncAddress: syncAddress(),
+      };
+    },
+    verifyLedger: async () => {
+      const logs = (await ledger.verify()).map(({ trustDomain, receipts, head, brokenAt }) => ({
+        trustDomain,
+        receipts: BigInt(receipts),
+        head,
+        code: brokenAt === undefined ? '' : 'LEDGER_CORRUPT',
+        brokenAt: BigInt(brokenAt ?? 0),
+      }));
+      return { logs };
+    },
+  });
+}
+
+function operator({ uid, pid }: PeerCredentials): string {
+  return `operator uid ${uid} pid ${pid}`;
+}
+
+function parseKind(kind: string): ResourceKind {
+  const known = RESOURCE_KINDS.find((one) => one === kind);
+  if (known === undefined) throw new Fault('ARGUMENT_INVALID', `kinds are ${RESOURCE_KINDS.join(', ')}`);
+  return known;
+}

@@ -1,0 +1,237 @@
+import type { Receipt } from '#chain';
+import { Fault, isFault, LIMITS } from '#kernel';
+import { type AgentRecord, entriesOfAgent } from '#registry';
+import { bindService, type ServiceBinding } from '#rpc';
+import { SpiffeId } from '#spiffe';
+import type { EntryResource, MinterResource, TrustDomainResource } from '#wire';
+import { AgentSyncDefinition, type IssueX509SvidsResponse_Result, type SyncRequest } from '#wire/gen/hauberk_sync';
+import { parseCertificate, parseCertificateRequest } from '#x509';
+import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
+import { AgentView } from '../agent-view.ts';
+import { registerMinter } from '../register-minter.ts';
+import type { State } from '../state.ts';
+
+const PROTOCOL_VERSION = 1;
+const AGENT_SVID_SECONDS = 3600;
+const MAX_ISSUE = 500;
+
+/** `hauberk.sync.v1.AgentSync`: decode, ask the domain, encode. */
+export function syncService(state: State): ServiceBinding<SyncCaller> {
+  const { registry } = state;
+  const agentOf = (method: string, caller: SyncCaller, named: string): AgentRecord => {
+    assertTrustDomain(caller, named);
+    return assertAgent(method, caller, (id) => registry.findAgent(id));
+  };
+  return bindService<typeof AgentSyncDefinition, SyncCaller>(AgentSyncDefinition, {
+    attest: async (request, { caller }) => {
+      assertTrustDomain(caller, request.trustDomain);
+      assertVersion(request.protocolVersion);
+      if (request.type !== 'join_token')
+        throw new Fault('ARGUMENT_INVALID', 'this kind of node attestation is not offered');
+      const { spki } = parseCertificateRequest(request.csr);
+      const hosted = state.trustDomain(request.trustDomain);
+      const token = await registry.peekJoinToken(request.trustDomain, Buffer.from(request.payload).toString('utf8'));
+      const id = SpiffeId.of(hosted.name, `/spire/agent/join_token/${token.token}`);
+      const issued = await hosted.authority.issueX509Svid({ id, publicKeySpki: spki, ttlSeconds: AGENT_SVID_SECONDS });
+      const { alias } = token;
+      const serial = serialOf(issued.chain);
+      const agent = {
+        id: `${id}`,
+        trustDomain: hosted.name,
+        serial,
+        expiresAt: issued.notAfter,
+        ...(alias === undefined ? {} : { alias }),
+      };
+      await registry.redeemJoinToken(token.token, agent);
+      await state.recorder.note({
+        kind: 'agent',
+        trustDomain: hosted.name,
+        effect: 'allow',
+        code: 'ALLOWED',
+        action: 'attest',
+        proof: 'join_token',
+        detail: { alias },
+      });
+      const expiresAt = BigInt(issued.notAfter / 1000);
+      return {
+        agentId: `${id}`,
+        certificateChain: [...issued.chain],
+        expiresAt,
+        bundleJson: JSON.stringify(hosted.bundle()),
+      };
+    },
+    renew: async (request, { caller }) => {
+      const agent = agentOf('renew', caller, request.trustDomain);
+      const { spki } = parseCertificateRequest(request.csr);
+      const hosted = state.trustDomain(agent.trustDomain);
+      const issued = await hosted.authority.issueX509Svid({
+        id: SpiffeId.parse(agent.id),
+        publicKeySpki: spki,
+        ttlSeconds: AGENT_SVID_SECONDS,
+      });
+      const previousSerial = caller.peer?.serial ?? agent.serial;
+      await registry.putAgent({ ...agent, serial: serialOf(issued.chain), previousSerial, expiresAt: issued.notAfter });
+      return { certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
+    },
+    sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
+    issueX509Svids: async (request, { caller }) => {
+      const agent = agentOf('issueX509Svids', caller, request.trustDomain);
+      if (request.items.length > MAX_ISSUE)
+        throw new Fault('LIMIT_EXCEEDED', `at most ${MAX_ISSUE} certificates are issued in one call`);
+      const entries = new Map(
+        entriesOfAgent(agent, registry.entries(agent.trustDomain)).map((entry) => [entry.id, entry]),
+      );
+      return {
+        results: await Promise.all(
+          request.items.map((item) => issueOne(state, agent, entries.get(item.entryId), item.csr)),
+        ),
+      };
+    },
+    registerMinter: async (request, { caller }) => {
+      const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
+      const entry = entriesOfAgent(agent, registry.entries(agent.trustDomain)).find(
+        ({ id }) => id === request.callerEntryId,
+      );
+      if (entry === undefined || request.minter === undefined)
+        throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
+      const granting = registry.find<TrustDomainResource>(
+        'TrustDomain',
+        request.minter.trustDomain,
+        request.minter.trustDomain,
+      );
+      const minter: MinterResource = registerMinter(granting, entry.spiffeId, request.minter, state.options.clock);
+      await state.commit(
+        minter.trustDomain,
+        [{ kind: 'Minter', key: minter.kid, body: minter }],
+        `${entry.spiffeId} by ${agent.alias ?? agent.id}`,
+      );
+      return { minterJson: JSON.stringify(minter) };
+    },
+    reportReceipts: async (request, { caller }) => {
+      const agent = agentOf('reportReceipts', caller, request.trustDomain);
+      if (request.receiptsJson.length > LIMITS.receiptBatch.value)
+        throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
+      return {
+        accepted: await state.ledger.append(request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain))),
+      };
+    },
+  });
+}
+
+/** The agent's view at once, then what each commit changes in it. */
+async function* sync(
+  state: State,
+  requests: AsyncIterable<SyncRequest>,
+  signal: AbortSignal,
+  agentOf: (named: string) => AgentRecord,
+) {
+  const iterator = requests[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done === true) return;
+  assertVersion(first.value.protocolVersion);
+  const agent = agentOf(first.value.trustDomain);
+  void acknowledge(iterator);
+  const view = new AgentView(state.registry, agent);
+  let wake = (): void => {};
+  let dirty = true;
+  const stop = state.registry.onCommit(() => {
+    dirty = true;
+    wake();
+  });
+  signal.addEventListener('abort', () => wake(), { once: true });
+  try {
+    while (!signal.aborted) {
+      if (!dirty) await new Promise<void>((resolve) => (wake = resolve));
+      dirty = false;
+      const update = signal.aborted ? undefined : view.next();
+      if (update !== undefined) yield { update };
+    }
+  } finally {
+    stop();
+  }
+}
+
+/** Acknowledgements are read so that the stream does not stall; they are not kept yet. */
+async function acknowledge(iterator: AsyncIterator<SyncRequest>): Promise<void> {
+  try {
+    while (!(await iterator.next()).done);
+  } catch {
+    // The stream has ended; the other half notices too.
+  }
+}
+
+async function issueOne(
+  state: State,
+  agent: AgentRecord,
+  entry: EntryResource | undefined,
+  csr: Uint8Array,
+): Promise<IssueX509SvidsResponse_Result> {
+  try {
+    if (entry === undefined) throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
+    const { spki } = parseCertificateRequest(csr);
+    const hosted = state.trustDomain(agent.trustDomain);
+    const defaults = state.registry.find<TrustDomainResource>('TrustDomain', agent.trustDomain, agent.trustDomain);
+    const id = SpiffeId.parse(entry.spiffeId);
+    const ttlSeconds = entry.x509SvidTtlSeconds ?? defaults?.x509SvidTtlSeconds ?? AGENT_SVID_SECONDS;
+    const issued = await hosted.authority.issueX509Svid({
+      id,
+      publicKeySpki: spki,
+      ttlSeconds,
+      ...(entry.dnsNames === undefined ? {} : { dnsNames: entry.dnsNames }),
+    });
+    hosted.issued++;
+    const detail = { serial: issued.serial, notAfter: new Date(issued.notAfter).toISOString(), entry: entry.id };
+    await state.recorder.note({
+      kind: 'identity',
+      trustDomain: agent.trustDomain,
+      workload: entry.spiffeId,
+      effect: 'allow',
+      code: 'ALLOWED',
+      action: 'x509-svid:issue',
+      proof: agent.alias ?? agent.id,
+      detail,
+    });
+    return { code: '', message: '', certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { code: error.code, message: error.message, certificateChain: [], expiresAt: 0n };
+  }
+}
+
+function serialOf(chain: readonly Buffer[]): string {
+  return parseCertificate(chain[0] ?? Buffer.alloc(0)).serial;
+}
+
+function assertVersion(version: number): void {
+  if (version !== PROTOCOL_VERSION) {
+    throw new Fault('ARGUMENT_INVALID', `this server speaks version ${PROTOCOL_VERSION} of the protocol`, {
+      details: { version },
+    });
+  }
+}
+
+/** A receipt as reported: what it is found and filed by is checked, the rest is the reporter's word under the agent's `via`. */
+function parseReceipt(json: string, trustDomain: string): Receipt {
+  if (Buffer.byteLength(json) > LIMITS.receiptBytes.value)
+    throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
+  const value: unknown = JSON.parse(json);
+  if (!isReceiptShape(value) || value.trustDomain !== trustDomain)
+    throw new Fault('ARGUMENT_INVALID', 'a receipt is malformed or of another trust domain');
+  return value;
+}
+
+function isReceiptShape(value: unknown): value is Receipt {
+  if (typeof value !== 'object' || value === null) return false;
+  const receipt = value as Partial<Record<keyof Receipt, unknown>>;
+  const hex = (text: unknown, length: number): boolean =>
+    typeof text === 'string' && text.length === length && /^[0-9a-f]+$/.test(text);
+  const ids = hex(receipt.id, 32) && hex(receipt.txn, 32) && hex(receipt.span, 16);
+  const effect = receipt.effect === 'allow' || receipt.effect === 'deny';
+  return (
+    ids &&
+    effect &&
+    typeof receipt.trustDomain === 'string' &&
+    typeof receipt.startedAt === 'string' &&
+    typeof receipt.code === 'string'
+  );
+}

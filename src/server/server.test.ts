@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
+import { createClient, dialTls } from '#rpc';
+import { parseX509Bundle, verifyX509Svid } from '#spiffe';
+import type { BundleResource } from '#wire';
+import { AdminDefinition } from '#wire/gen/hauberk_admin';
+import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
+import { createCertificateRequest, pemCertificates } from '#x509';
+import { ACCESS } from './access.ts';
+import { type RunningServer, startServer } from './index.ts';
+
+const ALIAS = 'spiffe://bank-a/node/local';
+const documents = [
+  {
+    apiVersion: 'hauberk.dev/v1',
+    kind: 'TrustDomain',
+    metadata: { name: 'bank-a' },
+    spec: {
+      namespaces: ['bank-a'],
+      minters: [{ spiffeId: 'spiffe://bank-a/edge', kinds: ['txn-token'], maxLifetime: '15m' }],
+    },
+  },
+  { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: 'bank-b' }, spec: {} },
+  entry('edge'),
+  entry('account-service'),
+  {
+    apiVersion: 'hauberk.dev/v1',
+    kind: 'Entry',
+    metadata: { name: 'elsewhere', trustDomain: 'bank-a' },
+    spec: { spiffeId: 'spiffe://bank-a/elsewhere', parentId: 'spiffe://bank-a/node/other', selectors: ['unix:uid:1'] },
+  },
+  {
+    apiVersion: 'hauberk.dev/v1',
+    kind: 'CedarPolicy',
+    metadata: { name: 'p', trustDomain: 'bank-a' },
+    spec: { text: '@id("own") permit (principal, action, resource) when { resource.owner == principal };' },
+  },
+];
+
+function entry(name: string) {
+  const spec = {
+    spiffeId: `spiffe://bank-a/${name}`,
+    parentId: ALIAS,
+    selectors: [`supervisor:service:bank-a/${name}`],
+  };
+  return { apiVersion: 'hauberk.dev/v1', kind: 'Entry', metadata: { name, trustDomain: 'bank-a' }, spec };
+}
+
+interface House {
+  readonly server: RunningServer;
+  readonly admin: ReturnType<typeof connectAdmin>;
+  restart(): Promise<House>;
+}
+
+const connectAdmin = (server: RunningServer) => createClient(AdminDefinition, { socketPath: server.adminSocket });
+const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
+
+async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'server-'));
+  const life = new Lifecycle();
+  const open = async (): Promise<House> => {
+    const options = {
+      dataDir: join(directory, 'data'),
+      adminSocket: join(directory, 'a.sock'),
+      sync: { host: '127.0.0.1', port: 0 },
+    };
+    const server = life.own(
+      await startServer({ ...options, clock: systemClock, random: systemRandom, log: silentLog }),
+    );
+    const admin = life.own(connectAdmin(server));
+    return { server, admin, restart: () => server.close().then(open) };
+  };
+  try {
+    const house = await open();
+    await house.admin.apply({ documentsJson: documents.map((one) => JSON.stringify(one)), dryRun: false });
+    await run(house);
+  } finally {
+    await life.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function bundleOf({ admin }: House, trustDomain: string): Promise<BundleResource> {
+  return JSON.parse((await admin.getBundle({ trustDomain })).bundleJson);
+}
+
+async function dial(house: House, servername = 'bank-a', identity?: { key: KeyObject; chain: readonly Uint8Array[] }) {
+  const bundles = new Map([[servername, parseX509Bundle(await bundleOf(house, servername))]]);
+  const { host, port } = house.server.sync;
+  return createClient(AgentSyncDefinition, {
+    dial: () =>
+      dialTls({
+        host,
+        port,
+        servername,
+        ...(identity === undefined
+          ? {}
+          : {
+              identity: {
+                key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
+                cert: pemCertificates(identity.chain),
+              },
+            }),
+        verify: (chain) => {
+          const { id } = verifyX509Svid({ chain, bundles, at: Date.now(), purpose: 'server' });
+          assert.equal(`${id}`, `spiffe://${servername}/spire/server`);
+        },
+      }),
+  });
+}
+
+async function attest(house: House, key = newKey()) {
+  const { token } = await house.admin.createJoinToken({ trustDomain: 'bank-a', ttlSeconds: 60, spiffeId: ALIAS });
+  const client = await dial(house);
+  const request = {
+    trustDomain: 'bank-a',
+    type: 'join_token',
+    payload: Buffer.from(token),
+    csr: createCertificateRequest(key),
+    protocolVersion: 1,
+  };
+  const answer = await client.attest(request);
+  await client.close();
+  return { request, key, chain: answer.certificateChain, id: answer.agentId };
+}
+
+async function* once<T>(message: T): AsyncGenerator<T> {
+  yield message;
+  await new Promise(() => {});
+}
+
+test('the table of access names every method of the service, and no other', () => {
+  assert.deepEqual(Object.keys(ACCESS).sort(), Object.keys(AgentSyncDefinition.methods).sort());
+});
+
+test('an agent attests, sees its entries and nobody else’s, and gets certificates for them alone', () =>
+  withHouse(async (house) => {
+    const agent = await attest(house);
+    const client = await dial(house, 'bank-a', agent);
+    for await (const { update } of client.sync(once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n }))) {
+      const keys = (kind: string) => (update?.upserts ?? []).filter((one) => one.kind === kind).map(({ key }) => key);
+      assert.equal(update?.full, true);
+      assert.deepEqual(keys('Entry').length, 2);
+      assert.deepEqual(keys('Bundle'), ['bank-a']);
+      assert.deepEqual(keys('CedarPolicy'), ['p']);
+      break;
+    }
+    const entries = (await house.admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+      JSON.parse(json),
+    );
+    const key = newKey();
+    const items = entries.map(({ id }) => ({ entryId: String(id), csr: createCertificateRequest(key) }));
+    const { results } = await client.issueX509Svids({
+      trustDomain: 'bank-a',
+      items: [...items, { entryId: items[0]?.entryId ?? '', csr: Buffer.from('junk') }],
+    });
+    const bundles = new Map([['bank-a', parseX509Bundle(await bundleOf(house, 'bank-a'))]]);
+    for (const [index, { spiffeId }] of entries.entries()) {
+      const result = results[index];
+      if (spiffeId === 'spiffe://bank-a/elsewhere') {
+        assert.equal(result?.code, 'AGENT_NOT_AUTHORIZED');
+        continue;
+      }
+      const { id, leaf } = verifyX509Svid({ chain: result?.certificateChain ?? [], bundles, at: Date.now() });
+      assert.equal(`${id}`, spiffeId);
+      assert.ok(leaf.spki.equals(createPublicKey(key).export({ type: 'spki', format: 'der' })));
+    }
+    assert.equal(results.at(-1)?.code, 'CSR_INVALID');
+    await client.close();
+  }));
+
+test('a change is pushed to the agent as a delta', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    let updates = 0;
+    for await (const { update } of client.sync(once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n }))) {
+      if (++updates === 1)
+        await house.admin.apply({ documentsJson: [JSON.stringify(entry('new-service'))], dryRun: false });
+      else {
+        assert.equal(update?.full, false);
+        assert.deepEqual(
+          update?.upserts.map(({ kind }) => kind),
+          ['Entry'],
+        );
+        break;
+      }
+    }
+    await client.close();
+  }));
+
+test('a join token is refused the second time, in another trust domain, and when it never was', () =>
+  withHouse(async (house) => {
+    const { request } = await attest(house);
+    const client = await dial(house);
+    await assert.rejects(client.attest(request), (error) => faultCode(error) === 'AGENT_TOKEN_INVALID');
+    await assert.rejects(
+      client.attest({ ...request, payload: Buffer.from('x') }),
+      (error) => faultCode(error) === 'AGENT_TOKEN_INVALID',
+    );
+    await assert.rejects(
+      client.attest({ ...request, trustDomain: 'bank-b' }),
+      (error) => faultCode(error) === 'TRUST_DOMAIN_INVALID',
+    );
+    await assert.rejects(
+      client.attest({ ...request, type: 'aws_iid' }),
+      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+    );
+    await client.close();
+  }));
+
+test('methods of agents are refused without certificate, and to workloads', () =>
+  withHouse(async (house) => {
+    const anonymous = await dial(house);
+    await assert.rejects(
+      anonymous.renew({ trustDomain: 'bank-a', csr: Buffer.alloc(0) }),
+      (error) => faultCode(error) === 'AGENT_NOT_ATTESTED',
+    );
+    await anonymous.close();
+    const client = await dial(house, 'bank-a', await attest(house));
+    const key = newKey();
+    const [first] = (await house.admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+      JSON.parse(json),
+    );
+    const { results } = await client.issueX509Svids({
+      trustDomain: 'bank-a',
+      items: [{ entryId: first.id, csr: createCertificateRequest(key) }],
+    });
+    const workload = await dial(house, 'bank-a', { key, chain: results[0]?.certificateChain ?? [] });
+    await assert.rejects(
+      workload.renew({ trustDomain: 'bank-a', csr: createCertificateRequest(key) }),
+      (error) => faultCode(error) === 'AGENT_NOT_ATTESTED',
+    );
+    await workload.close();
+    await client.close();
+  }));
+
+test('a renewed agent keeps its old certificate for one more turn, not for two', () =>
+  withHouse(async (house) => {
+    const first = await attest(house);
+    let current = first;
+    for (let turn = 0; turn < 2; turn++) {
+      const client = await dial(house, 'bank-a', current);
+      const key = newKey();
+      const { certificateChain } = await client.renew({ trustDomain: 'bank-a', csr: createCertificateRequest(key) });
+      current = { ...current, key, chain: certificateChain };
+      await client.close();
+      const old = await dial(house, 'bank-a', first);
+      const renewal = old.reportReceipts({ trustDomain: 'bank-a', receiptsJson: [] });
+      if (turn === 0) await renewal;
+      else await assert.rejects(renewal, (error) => faultCode(error) === 'AGENT_NOT_ATTESTED');
+      await old.close();
+    }
+  }));
+
+test('a minter is registered for who is granted it, and for nobody else', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const entries = (await house.admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+      JSON.parse(json),
+    );
+    const idOf = (name: string): string => entries.find(({ spiffeId }) => spiffeId === `spiffe://bank-a/${name}`).id;
+    const jwk = { ...createPublicKey(newKey()).export({ format: 'jwk' }), kid: 'k'.repeat(43), alg: 'ES256' };
+    const ask = (name: string, extra: object = {}, kinds = ['txn-token']) =>
+      client.registerMinter({
+        callerTrustDomain: 'bank-a',
+        callerEntryId: idOf(name),
+        minter: { trustDomain: 'bank-a', publicJwkJson: JSON.stringify({ ...jwk, ...extra }), kinds },
+      });
+    assert.equal(JSON.parse((await ask('edge')).minterJson).issuer, 'spiffe://bank-a/edge');
+    await assert.rejects(ask('account-service'), (error) => faultCode(error) === 'MINTER_NOT_AUTHORIZED');
+    await assert.rejects(ask('edge', {}, ['internal-jwt']), (error) => faultCode(error) === 'MINTER_NOT_AUTHORIZED');
+    await assert.rejects(ask('edge', { d: 'x' }), (error) => faultCode(error) === 'ARGUMENT_INVALID');
+    await assert.rejects(ask('elsewhere'), (error) => faultCode(error) === 'AGENT_NOT_AUTHORIZED');
+    await client.close();
+  }));
+
+test('a restart loses nothing, and every change stands in a ledger that verifies', () =>
+  withHouse(async (house) => {
+    const agent = await attest(house);
+    const before = await house.admin.status({});
+    const again = await house.restart();
+    const after = await again.admin.status({});
+    assert.deepEqual(after.trustDomains, before.trustDomains);
+    assert.ok(after.healthy);
+    const client = await dial(again, 'bank-a', agent);
+    await client.reportReceipts({ trustDomain: 'bank-a', receiptsJson: [] });
+    await client.close();
+    const { logs } = await again.admin.verifyLedger({});
+    assert.deepEqual(
+      logs.map(({ trustDomain, code }) => [trustDomain, code]),
+      [
+        ['bank-a', ''],
+        ['bank-b', ''],
+      ],
+    );
+    const { receiptsJson } = await again.admin.receipts({ limit: 100, kind: 'agent', effect: '' });
+    const { explanation } = await again.admin.why({ id: JSON.parse(receiptsJson[0] ?? '{}').id });
+    assert.deepEqual(explanation, []);
+  }));
+
+test('documents that are wrong change nothing', () =>
+  withHouse(async (house) => {
+    const before = await house.admin.status({});
+    const bad = { ...entry('x'), spec: { ...entry('x').spec, spiffeId: 'spiffe://bank-a/user/1' } };
+    await assert.rejects(
+      house.admin.apply({ documentsJson: [JSON.stringify(entry('y')), JSON.stringify(bad)], dryRun: false }),
+    );
+    await assert.rejects(
+      house.admin.apply({ documentsJson: ['{'], dryRun: false }),
+      (error) => faultCode(error) === 'CONFIG_INVALID',
+    );
+    assert.deepEqual((await house.admin.status({})).trustDomains, before.trustDomains);
+  }));

@@ -1,0 +1,107 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
+import { Ledger } from '#ledger';
+import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
+import { type Change, type Committed, Registry } from '#registry';
+import type { BundleResource, TrustDomainResource } from '#wire';
+import { HostedTrustDomain } from './hosted-trust-domain.ts';
+import { Recorder } from './recorder.ts';
+
+export interface StateOptions {
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What all of the server's services share: registry, ledger, and the authority of each trust domain. */
+export class State implements Closeable {
+  readonly registry: Registry;
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  readonly options: StateOptions;
+  readonly #hosted = new Map<string, HostedTrustDomain>();
+  readonly #closers: (() => Promise<void>)[];
+
+  private constructor(options: StateOptions, registry: Registry, ledger: Ledger, closers: (() => Promise<void>)[]) {
+    this.options = options;
+    this.registry = registry;
+    this.ledger = ledger;
+    this.recorder = new Recorder(ledger, options.clock, options.random);
+    this.#closers = closers;
+  }
+
+  /** Opens what is on disk. Throws `DIRECTORY_UNWRITABLE`, `STORE_SCHEMA_NEWER`. */
+  static async open(options: StateOptions): Promise<State> {
+    try {
+      mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      throw new Fault('DIRECTORY_UNWRITABLE', `${options.dataDir} cannot be written`, { cause });
+    }
+    const store = new SqliteStore(join(options.dataDir, 'registry.db'));
+    const ledgerStore = new SqliteLedgerStore(join(options.dataDir, 'ledger.db'));
+    const registry = await Registry.open({ store, clock: options.clock, random: options.random });
+    const state = new State(options, registry, new Ledger(ledgerStore), [
+      () => store.close(),
+      () => ledgerStore.close(),
+    ]);
+    for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
+    return state;
+  }
+
+  hosted(): readonly HostedTrustDomain[] {
+    return [...this.#hosted.values()];
+  }
+
+  /** Throws `NOT_FOUND`. */
+  trustDomain(name: string): HostedTrustDomain {
+    const hosted = this.#hosted.get(name);
+    if (hosted === undefined) throw new Fault('NOT_FOUND', 'no such trust domain is hosted here');
+    return hosted;
+  }
+
+  /** Commits changes of one trust domain, records each, and brings a new trust domain to life. */
+  async commit(trustDomain: string, changes: readonly Change[], by: string): Promise<Committed> {
+    const committed = await this.registry.commit(trustDomain, changes);
+    const { revision } = committed;
+    await this.recorder.note(
+      ...committed.changes.map((change) => ({
+        kind: change.kind === 'Minter' ? ('minter' as const) : ('registry' as const),
+        trustDomain,
+        effect: 'allow' as const,
+        code: 'ALLOWED' as const,
+        action: change.body === null ? `${change.kind}:delete` : `${change.kind}:put`,
+        resource: change.key,
+        proof: by,
+        detail: { revision },
+      })),
+    );
+    const created = committed.changes.find((change) => change.kind === 'TrustDomain' && change.body !== null);
+    const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
+    if (created !== undefined && resource !== undefined && !this.#hosted.has(trustDomain)) await this.#host(resource);
+    return committed;
+  }
+
+  async close(): Promise<void> {
+    for (const hosted of this.#hosted.values()) await hosted.close();
+    for (const close of this.#closers) await close();
+  }
+
+  /** Opens the authority, and keeps its bundle in the registry of its own and of every trust domain that federates with it. */
+  async #host(resource: TrustDomainResource): Promise<void> {
+    const { dataDir, clock, random, log } = this.options;
+    const hosted = await HostedTrustDomain.open(resource, dataDir, clock, random);
+    this.#hosted.set(resource.name, hosted);
+    await this.#publishBundle(hosted.bundle());
+    hosted.authority.onBundleChange(() => {
+      this.#publishBundle(hosted.bundle()).catch((error) =>
+        log.error('bundle not published', { trustDomain: resource.name, error }),
+      );
+    });
+  }
+
+  async #publishBundle(bundle: BundleResource): Promise<void> {
+    await this.commit(bundle.trustDomain, [{ kind: 'Bundle', key: bundle.trustDomain, body: bundle }], 'authority');
+  }
+}
