@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Lifecycle, Log } from '#kernel';
-import { startPostgres } from '#plugins/postgres';
 import type { CheckContext } from './check-context.ts';
 import type { UpEnvironment } from './environment.ts';
+import { keepPostgres } from './kept-postgres.ts';
 import type { Plan } from './plan.ts';
 import type { RunDirectory } from './run-directory.ts';
 
@@ -30,7 +30,7 @@ export async function startDatabase(parts: {
   if (environment.databaseUrl !== undefined) {
     return { gate: { connectionString: environment.databaseUrl, name, ...schema }, direct: undefined };
   }
-  const server = await startPostgres({ dir: run.at('postgres'), log: parts.log });
+  const server = await keepPostgres({ dir: run.at('postgres'), log: parts.log, say: parts.say });
   parts.lifecycle.own(server);
   parts.say('postgres is ready');
   const { socketDir, port, superuser: user, passwordFile, logFile } = server;
