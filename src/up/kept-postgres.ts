@@ -15,15 +15,6 @@ export async function keepPostgres(parts: {
   const first = await startPostgres({ dir, log });
   let current = first;
   let over = false;
-  const watch = (async () => {
-    while (!over) {
-      await pause(LOOK_MILLIS);
-      if (over || isAlive(current.pid)) continue;
-      say('postgres ended; starting it again');
-      current = await startAgain(current);
-      if (!over) say('postgres is back');
-    }
-  })();
   const startAgain = async (ended: RunningPostgres): Promise<RunningPostgres> => {
     await ended.close();
     while (!over) {
@@ -36,6 +27,15 @@ export async function keepPostgres(parts: {
     }
     return ended;
   };
+  const watch = (async () => {
+    while (!over) {
+      await pause(LOOK_MILLIS);
+      if (over || isAlive(current.pid)) continue;
+      say('postgres ended; starting it again');
+      current = await startAgain(current);
+      if (!over) say('postgres is back');
+    }
+  })();
   const close = async (): Promise<void> => {
     over = true;
     await watch;
