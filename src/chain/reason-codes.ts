@@ -136,6 +136,7 @@ export const REASON_CODES = {
   SOCKET_PATH_TOO_LONG: config('the path of a Unix socket is longer than the system allows'),
   SOCKET_OCCUPIED: config('another process listens on this socket'),
   PROCESS_FAILED: config('a process ended that should have gone on'),
+  METHOD_UNIMPLEMENTED: { meaning: 'this method is not offered here', grpc: 'UNIMPLEMENTED', http: 501, exit: 69 },
   PLATFORM_UNSUPPORTED: config('this platform cannot do what is asked'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 

@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Fault, faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
+import { createClient } from '#rpc';
+import { type RunningServer, startServer } from '#server';
+import { parseTrustDomain, verifyX509Svid, x509Bundle } from '#spiffe';
+import { dialUnix } from '#wire';
+import { AdminDefinition } from '#wire/gen/hauberk_admin';
+import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
+import { EnforcementPointDefinition } from '#wire/gen/hauberk_workload';
+import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
+import { splitCertificates } from '#x509';
+import { startAgent } from './index.ts';
+
+const UID = userInfo().uid;
+const NODE = 'spiffe://bank-a/node/local';
+const entry = (name: string, selector = `unix:uid:${UID}`) => ({
+  apiVersion: 'hauberk.dev/v1',
+  kind: 'Entry',
+  metadata: { name, trustDomain: 'bank-a' },
+  spec: {
+    spiffeId: `spiffe://bank-a/${name}`,
+    parentId: NODE,
+    selectors: [selector],
+    federatesWith: ['platform.example'],
+  },
+});
+const documents = [
+  { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: 'platform.example' }, spec: {} },
+  {
+    apiVersion: 'hauberk.dev/v1',
+    kind: 'TrustDomain',
+    metadata: { name: 'bank-a' },
+    spec: { federatesWith: ['platform.example'] },
+  },
+  entry('service'),
+  entry('nobody', 'unix:uid:4000000000'),
+];
+
+interface House {
+  readonly server: RunningServer;
+  readonly socket: string;
+  readonly admin: ReturnType<typeof connectAdmin>;
+  readonly supervisor: ReturnType<typeof connectSupervisor>;
+  workload<D extends Parameters<typeof createClient>[0]>(
+    definition: D,
+    metadata?: Record<string, string>,
+  ): ReturnType<typeof createClient<D>>;
+}
+
+const connectAdmin = (socketPath: string) => createClient(AdminDefinition, { socketPath });
+const connectSupervisor = (socketPath: string) => createClient(SupervisorDefinition, { socketPath });
+
+async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
+  const life = new Lifecycle();
+  const common = { clock: systemClock, random: systemRandom, log: silentLog };
+  try {
+    const server = life.own(
+      await startServer({
+        dataDir: join(directory, 'data'),
+        adminSocket: join(directory, 's.sock'),
+        sync: { host: '127.0.0.1', port: 0 },
+        ...common,
+      }),
+    );
+    const admin = life.own(connectAdmin(server.adminSocket));
+    await admin.apply({ documentsJson: documents.map((one) => JSON.stringify(one)), dryRun: false });
+    const trustDomains = [];
+    for (const name of ['bank-a', 'platform.example']) {
+      const { token } = await admin.createJoinToken({
+        trustDomain: name,
+        ttlSeconds: 60,
+        spiffeId: `spiffe://${name}/node/local`,
+      });
+      trustDomains.push({
+        name,
+        joinToken: token,
+        bundle: JSON.parse((await admin.getBundle({ trustDomain: name })).bundleJson),
+      });
+    }
+    const sockets = { workloadSocket: join(directory, 'w.sock'), adminSocket: join(directory, 'a.sock') };
+    life.own(await startAgent({ node: 'local', ...sockets, server: server.sync, trustDomains, ...common }));
+    const supervisor = life.own(connectSupervisor(sockets.adminSocket));
+    await until(async () => (await supervisor.status({})).healthy);
+    const workload: House['workload'] = (definition, metadata = { 'workload.spiffe.io': 'true' }) =>
+      life.own(createClient(definition, { dial: () => dialUnix(sockets.workloadSocket), metadata }));
+    await run({ server, admin, supervisor, socket: sockets.workloadSocket, workload });
+  } finally {
+    await life.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) assert.ok(Date.now() < deadline, 'deadline passed');
+}
+
+async function first<T>(stream: AsyncIterable<T>): Promise<T> {
+  for await (const message of stream) return message;
+  throw new assert.AssertionError({ message: 'the stream ended without a message' });
+}
+
+async function* never(): AsyncGenerator<never> {
+  await new Promise(() => {});
+}
+
+test('A-8: a workload gets an X509-SVID that verifies, with its key, its bundle and those of its federation', () =>
+  withHouse(async ({ workload }) => {
+    const answer = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+    const [svid] = answer.svids;
+    assert.ok(svid !== undefined && answer.svids.length === 1);
+    const chain = splitCertificates(svid.x509Svid);
+    const bundles = new Map([['bank-a', x509Bundle(parseTrustDomain('bank-a'), splitCertificates(svid.bundle))]]);
+    const { id, leaf } = verifyX509Svid({ chain, bundles, at: Date.now() });
+    assert.equal(`${id}`, 'spiffe://bank-a/service');
+    const key = createPrivateKey({ key: Buffer.from(svid.x509SvidKey), format: 'der', type: 'pkcs8' });
+    assert.ok(leaf.spki.equals(createPublicKey(key).export({ type: 'spki', format: 'der' })));
+    assert.deepEqual(Object.keys(answer.federatedBundles), ['spiffe://platform.example']);
+    const { bundles: all } = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509Bundles({}));
+    assert.deepEqual(Object.keys(all).sort(), ['spiffe://bank-a', 'spiffe://platform.example']);
+  }));
+
+for (const [what, metadata] of [
+  ['no header', {}],
+  ['True', { 'workload.spiffe.io': 'True' }],
+  ['TRUE', { 'workload.spiffe.io': 'TRUE' }],
+  ['1', { 'workload.spiffe.io': '1' }],
+] as const) {
+  test(`E-2: refuses a request with ${what} where the security header should be`, () =>
+    withHouse(async ({ workload }) => {
+      const client = workload(SpiffeWorkloadAPIDefinition, metadata);
+      for (const call of [() => first(client.fetchX509SVID({})), () => first(client.fetchX509Bundles({}))]) {
+        await assert.rejects(
+          call,
+          (error) =>
+            error instanceof Fault && error.code === 'IDENTITY_HEADER_MISSING' && error.details.grpcStatus === 3,
+        );
+      }
+      const point = workload(EnforcementPointDefinition, metadata);
+      await assert.rejects(
+        point.reportReceipts({ receiptsJson: [] }),
+        (error) => faultCode(error) === 'IDENTITY_HEADER_MISSING',
+      );
+    }));
+}
+
+test('A-3, A-21: a stream tells of a new identity, of a lost one, and ends with PermissionDenied when the last is gone', () =>
+  withHouse(async ({ workload, admin }) => {
+    const seen: string[][] = [];
+    const remove = async (name: string): Promise<void> => {
+      const entries = (await admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+        JSON.parse(json),
+      );
+      const key = entries.find(({ spiffeId }) => spiffeId === `spiffe://bank-a/${name}`).id;
+      await admin.delete({ kind: 'Entry', trustDomain: 'bank-a', key });
+    };
+    await assert.rejects(
+      async () => {
+        for await (const { svids } of workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({})) {
+          seen.push(svids.map(({ spiffeId }) => spiffeId).sort());
+          if (seen.length === 1) await admin.apply({ documentsJson: [JSON.stringify(entry('second'))], dryRun: false });
+          if (seen.length === 2) await remove('service');
+          if (seen.length === 3) await remove('second');
+        }
+      },
+      (error) => error instanceof Fault && error.code === 'IDENTITY_NO_ENTRY' && error.details.grpcStatus === 7,
+    );
+    const [service, second] = ['spiffe://bank-a/service', 'spiffe://bank-a/second'];
+    assert.deepEqual(seen, [[service], [second, service], [second]]);
+  }));
+
+test('a caller without entry learns its code, its selectors and an id that the operator can look up with the nearest entries', () =>
+  withHouse(async ({ workload, admin }) => {
+    const entries = (await admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+      JSON.parse(json),
+    );
+    await admin.delete({
+      kind: 'Entry',
+      trustDomain: 'bank-a',
+      key: entries.find(({ spiffeId }) => spiffeId.endsWith('/service')).id,
+    });
+    let id = '';
+    await until(async () => {
+      try {
+        await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+        return false;
+      } catch (error) {
+        assert.ok(error instanceof Fault && error.code === 'IDENTITY_NO_ENTRY');
+        assert.ok(JSON.stringify(error.details.selectors).includes(`unix:uid:${UID}`));
+        assert.ok(!JSON.stringify(error.details).includes('nobody'));
+        id = String(error.details.id);
+        return true;
+      }
+    });
+    let explanation: readonly string[] = [];
+    await until(async () => {
+      explanation = await admin.why({ id }).then(
+        (answer) => answer.explanation,
+        () => [],
+      );
+      return explanation.length > 0;
+    });
+    assert.ok(explanation.some((line) => line.startsWith('nearest entry: spiffe://bank-a/nobody')));
+  }));
+
+test('supervisor: a registered session leader gets its selector, a process that leads no session is refused', () =>
+  withHouse(async ({ supervisor }) => {
+    const { spawn } = await import('node:child_process');
+    const leader = spawn('sleep', ['30'], { detached: true, stdio: 'ignore' });
+    const pid = leader.pid ?? 0;
+    assert.equal((await supervisor.register({ pid, service: 'bank-a/service' })).sessionId, pid);
+    assert.ok((await supervisor.explain({ pid })).selectors.includes('supervisor:service:bank-a/service'));
+    const child = spawn('sleep', ['30'], { stdio: 'ignore' });
+    await assert.rejects(
+      supervisor.register({ pid: child.pid ?? 0, service: 'bank-a/x' }),
+      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+    );
+    assert.ok(
+      !(await supervisor.explain({ pid: child.pid ?? 0 })).selectors.some((selector) =>
+        selector.startsWith('supervisor:'),
+      ),
+    );
+    child.kill('SIGKILL');
+    leader.kill('SIGKILL');
+    await until(
+      async () => !(await supervisor.explain({ pid })).selectors.some((selector) => selector.startsWith('supervisor:')),
+    );
+  }));
+
+test('an enforcement point sees its own trust domain, and of a federated one no policy and no entry', () =>
+  withHouse(async ({ workload }) => {
+    const updates = new Map<string, readonly string[]>();
+    for await (const { caller, update } of workload(EnforcementPointDefinition).watch(never())) {
+      assert.deepEqual(caller, ['spiffe://bank-a/service']);
+      updates.set(update?.trustDomain ?? '', (update?.upserts ?? []).map(({ kind }) => kind).sort());
+      if (updates.size === 2) break;
+    }
+    assert.deepEqual(updates.get('bank-a'), ['Bundle', 'Bundle', 'TrustDomain']);
+    assert.deepEqual(updates.get('platform.example'), ['TrustDomain']);
+  }));
+
+test('a receipt reaches the ledger with the reporter that the agent attested, not the one it claims', () =>
+  withHouse(async ({ workload, admin }) => {
+    const receipt = {
+      id: 'a'.repeat(32),
+      txn: 'b'.repeat(32),
+      span: 'c'.repeat(16),
+      kind: 'service',
+      trustDomain: 'bank-a',
+      effect: 'allow',
+      code: 'ALLOWED',
+      startedAt: new Date().toISOString(),
+      durationUs: 1,
+      via: ['spiffe://bank-a/somebody-else'],
+    };
+    const point = workload(EnforcementPointDefinition);
+    await point.reportReceipts({ receiptsJson: [JSON.stringify(receipt)] });
+    await until(async () => {
+      const found = await admin.why({ id: receipt.txn }).then(
+        ({ receiptsJson }) => receiptsJson,
+        () => [],
+      );
+      if (found.length > 0) assert.deepEqual(JSON.parse(found[0] ?? '{}').via, ['spiffe://bank-a/service']);
+      return found.length > 0;
+    });
+    const foreign = JSON.stringify({ ...receipt, trustDomain: 'platform.example' });
+    await assert.rejects(
+      point.reportReceipts({ receiptsJson: [foreign] }),
+      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+    );
+  }));
+
+test('while the server is away a workload still gets the identity it had', () =>
+  withHouse(async ({ workload, server, supervisor }) => {
+    const before = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+    await server.close();
+    await until(async () => !(await supervisor.status({})).healthy);
+    const after = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+    assert.deepEqual(after.svids[0]?.x509Svid, before.svids[0]?.x509Svid);
+  }));
+
+test('A-19: the profiles that are not offered say so', () =>
+  withHouse(async ({ workload }) => {
+    const client = workload(SpiffeWorkloadAPIDefinition);
+    await assert.rejects(
+      client.fetchJWTSVID({ audience: ['x'], spiffeId: '' }),
+      (error) => error instanceof Fault && error.details.grpcStatus === 12,
+    );
+    await assert.rejects(
+      first(client.fetchWITBundles({})),
+      (error) => error instanceof Fault && error.details.grpcStatus === 12,
+    );
+  }));

@@ -1,0 +1,2 @@
+export type { AgentConfig } from './config.ts';
+export { type AgentOptions, type RunningAgent, startAgent } from './start-agent.ts';

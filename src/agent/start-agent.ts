@@ -1,0 +1,56 @@
+import { type Clock, type Closeable, Lifecycle, type Log, type Random } from '#kernel';
+import { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
+import { unixAttestor } from '#plugins/workload-attestor/unix';
+import { serveUnix } from '#rpc';
+import { enforcementPoint } from './api/enforcement-point.ts';
+import { supervisorService } from './api/supervisor.ts';
+import { workloadApi } from './api/workload-api.ts';
+import type { AgentConfig } from './config.ts';
+import { Membership } from './membership.ts';
+import { AgentNode } from './node.ts';
+
+export interface AgentOptions extends AgentConfig {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningAgent extends Closeable {
+  readonly workloadSocket: string;
+  readonly adminSocket: string;
+}
+
+/** Joins its trust domains and serves the workloads of this node. Listens at once; callers wait for nothing but their own answer. */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const { clock, random, log, server, workloadSocket, adminSocket } = options;
+  const life = new Lifecycle();
+  try {
+    const memberships = options.trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
+    const supervisor = new SupervisorAttestor();
+    const node = life.own(new AgentNode({ memberships, attestors: [unixAttestor, supervisor], clock, random, log }));
+    for (const membership of memberships) membership.start();
+    const identify = <T>(credentials: T): T => credentials;
+    life.own(
+      await serveUnix({
+        path: workloadSocket,
+        mode: 0o777,
+        log,
+        identify,
+        services: [workloadApi(node), enforcementPoint(node)],
+      }),
+    );
+    life.own(
+      await serveUnix({
+        path: adminSocket,
+        mode: 0o770,
+        log,
+        identify,
+        services: [supervisorService(node, supervisor)],
+      }),
+    );
+    return { workloadSocket, adminSocket, close: () => life.close() };
+  } catch (error) {
+    await life.close();
+    throw error;
+  }
+}

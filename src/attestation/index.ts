@@ -1,0 +1,1 @@
+export { attestProcess, type Process, type WorkloadAttestor } from './workload-attestor.ts';
