@@ -37,14 +37,15 @@ export interface Seen {
   readonly steps?: readonly (Seen & { readonly step: string })[];
 }
 
+/** A fault of the SDK says its code and id in fields; an error of PostgreSQL in its texts. */
 export function describeError(error: unknown): Seen {
-  const { code, message, details, hint } = Object(error) as Partial<Record<string, unknown>>;
-  const told = typeof details === 'object' && details !== null ? details : {};
-  const id =
-    'id' in told
-      ? told.id
-      : /\b[0-9a-f]{32}\b/.exec(`${String(details ?? '')} ${String(hint ?? '')} ${String(message)}`)?.[0];
-  const named = /\b[A-Z]+(?:_[A-Z]+)+\b/.exec(String(message))?.[0];
-  const known = typeof code === 'string' && /^[A-Z]+(_[A-Z]+)+$/.test(code) ? code : named;
-  return { code: known ?? code, id, details, note: String(message) };
+  const { code, message, details, detail, hint } = Object(error) as Partial<Record<string, unknown>>;
+  const told: Partial<Record<string, unknown>> = Object(details);
+  const texts = [message, detail, hint].filter((text) => typeof text === 'string').join(' ');
+  const id = told.id ?? /\b[0-9a-f]{32}\b/.exec(texts)?.[0];
+  const named = typeof code === 'string' && NAME.test(code) ? code : NAME_INSIDE.exec(texts)?.[0];
+  return { code: named ?? code, id, details, note: texts };
 }
+
+const NAME = /^[A-Z]+(_[A-Z]+)+$/;
+const NAME_INSIDE = /\b[A-Z]+(?:_[A-Z]+)+\b/;
