@@ -1,0 +1,140 @@
+import { errors, importJWK, jwtVerify } from 'jose';
+import { isTxn } from '#chain';
+import { type Clock, Fault, LIMITS, unixSeconds } from '#kernel';
+import { isSpiffeId, SpiffeId } from '#spiffe';
+import type { MinterResource, TokenKind } from '#wire';
+import { parsePayload, readHeader } from './compact.ts';
+
+export interface TokenQuestion {
+  readonly token: string;
+  readonly kind: TokenKind;
+  /** Name of the trust domain that asks; the token's `aud` must be exactly this. */
+  readonly audience: string;
+  /** The registered minter of a key id, in the asking trust domain. */
+  readonly minters: (kid: string) => MinterResource | undefined;
+  readonly clock: Clock;
+}
+
+/** What a verified token says. */
+export interface VerifiedToken {
+  readonly kind: TokenKind;
+  readonly issuer: string;
+  readonly user: SpiffeId;
+  readonly txn?: string;
+  readonly tenant: string;
+  readonly scope: readonly string[];
+  readonly roles: readonly string[];
+  readonly sessionId?: string;
+  readonly allowedServices?: readonly string[];
+  /** Unix seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+/** `typ` of each kind: draft-ietf-oauth-transaction-tokens §5.1; ordinary JWT for resource servers that know no other. */
+export const TYP: Readonly<Record<TokenKind, string>> = { 'txn-token': 'txntoken+jwt', 'internal-jwt': 'JWT' };
+
+/** For `iat` of a minter whose clock is ahead. An expired token has no leeway. */
+const LEEWAY_SECONDS = 2;
+
+/**
+ * Verifies a token of one kind: compact JWS, ES256, a key that a registered minter of the asking trust domain holds for this kind, `iss` of that
+ * minter, `aud` this trust domain alone, `exp`, `iat` and a lifetime within the minter's grant. Throws `TOKEN_…` or `MINTER_UNKNOWN`.
+ */
+export async function verifyToken(question: TokenQuestion): Promise<VerifiedToken> {
+  const { token, kind, audience, clock } = question;
+  if (token.length > LIMITS.tokenBytes.value) throw fault('TOKEN_MALFORMED', 'the token is larger than the limit');
+  const header = readHeader(token);
+  if (header.typ !== TYP[kind]) throw fault('TOKEN_KIND_MISMATCH', 'the token is of another kind');
+  if (header.alg !== 'ES256' || header.crit !== undefined || header.b64 !== undefined)
+    throw fault('TOKEN_MALFORMED', 'the token is signed in a way that is not accepted');
+  const minter = typeof header.kid === 'string' ? question.minters(header.kid) : undefined;
+  if (minter === undefined || minter.trustDomain !== audience || !minter.kinds.includes(kind)) {
+    throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter');
+  }
+  const claims = await verifySignature(token, minter);
+  const now = unixSeconds(clock);
+  if (now >= minter.notAfter) throw fault('MINTER_UNKNOWN', 'the registration of the minter has ended');
+  if (claims.iss !== minter.issuer) throw fault('TOKEN_ISSUER_MISMATCH', 'the token is of another issuer');
+  if (claims.aud !== audience) throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
+  const { exp, iat } = claims;
+  if (!isTime(exp) || !isTime(iat)) throw fault('TOKEN_CLAIM_INVALID', 'the token says no time of issue or end');
+  if (now >= exp) throw fault('TOKEN_EXPIRED', 'the token has expired');
+  if (iat > now + LEEWAY_SECONDS) throw fault('TOKEN_NOT_YET_VALID', 'the token is of the future');
+  if (exp - iat > minter.maxLifetimeSeconds)
+    throw fault('TOKEN_CLAIM_INVALID', 'the token lives longer than its minter may say');
+  return {
+    kind,
+    issuer: minter.issuer,
+    issuedAt: iat,
+    expiresAt: exp,
+    ...(kind === 'txn-token' ? txnClaims(claims, audience) : internalClaims(claims, audience)),
+  };
+}
+
+async function verifySignature(token: string, minter: MinterResource): Promise<Record<string, unknown>> {
+  try {
+    const key = await importJWK({ ...minter.publicJwk }, 'ES256');
+    // Dates are judged by our own clock, after the signature.
+    await jwtVerify(token, key, { algorithms: ['ES256'], currentDate: new Date(0) });
+  } catch (cause) {
+    const judged = cause instanceof errors.JWTClaimValidationFailed || cause instanceof errors.JWTExpired;
+    if (!judged) throw fault('TOKEN_SIGNATURE_INVALID', 'the signature of the token does not verify', cause);
+  }
+  return parsePayload(token);
+}
+
+type Meaning = Pick<VerifiedToken, 'user' | 'tenant' | 'scope' | 'roles' | 'txn' | 'sessionId' | 'allowedServices'>;
+
+function txnClaims(claims: Record<string, unknown>, audience: string): Meaning {
+  const tctx = record(claims.tctx);
+  if (!isTxn(claims.txn)) throw fault('TOKEN_CLAIM_INVALID', 'the token names no transaction');
+  if (typeof claims.req_wl !== 'string' || !isSpiffeId(claims.req_wl))
+    throw fault('TOKEN_CLAIM_INVALID', 'the token names no requesting workload');
+  const scope = typeof claims.scope === 'string' ? claims.scope.split(' ').filter((one) => one !== '') : undefined;
+  if (scope === undefined) throw fault('TOKEN_CLAIM_INVALID', 'the token has no scope');
+  return { ...common(claims.sub, tctx.tenant, tctx.roles, tctx.sid, audience), scope, txn: claims.txn };
+}
+
+function internalClaims(claims: Record<string, unknown>, audience: string): Meaning {
+  if (typeof claims.jti !== 'string' || claims.jti === '') throw fault('TOKEN_CLAIM_INVALID', 'the token has no id');
+  const allowedServices =
+    claims.allowed_services === undefined ? {} : { allowedServices: strings(claims.allowed_services) };
+  return {
+    ...common(claims.sub, claims.tenant, claims.roles, claims.sid, audience),
+    scope: strings(claims.scope ?? []),
+    ...allowedServices,
+  };
+}
+
+function common(
+  sub: unknown,
+  tenant: unknown,
+  roles: unknown,
+  sid: unknown,
+  audience: string,
+): Pick<Meaning, 'user' | 'tenant' | 'roles' | 'sessionId'> {
+  if (typeof sub !== 'string' || !isSpiffeId(sub))
+    throw fault('TOKEN_CLAIM_INVALID', 'the subject of the token is no SPIFFE ID');
+  const user = SpiffeId.parse(sub);
+  if (user.trustDomain !== audience || tenant !== audience)
+    throw fault('TOKEN_CLAIM_INVALID', 'user, tenant and audience are not of one trust domain');
+  return { user, tenant, roles: strings(roles ?? []), ...(typeof sid === 'string' ? { sessionId: sid } : {}) };
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function strings(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw fault('TOKEN_CLAIM_INVALID', 'a claim of the token is no list of strings');
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}
+
+function fault(code: string, message: string, cause?: unknown): Fault {
+  return new Fault(code, message, cause === undefined ? {} : { cause });
+}
