@@ -1,0 +1,83 @@
+import { type Clock, type Random, randomBase64url, Secret } from '#kernel';
+import type { Administrator } from './administrator.ts';
+import { quote } from './prepare-database.ts';
+import { scramVerifier } from './scram.ts';
+
+export interface Credential {
+  readonly role: string;
+  readonly password: Secret;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+interface Slot {
+  credential: Credential | undefined;
+  making: Promise<Credential> | undefined;
+  readonly logins: Set<Promise<unknown>>;
+}
+
+/**
+ * Short-lived passwords of the roles, known to this process alone. One is made when first needed and made anew when half of its life
+ * has passed; the server refuses it after its life (`VALID UNTIL`, by the server's own clock), the gate ends its sessions.
+ */
+export class Credentials {
+  readonly #administrator: Administrator;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #lifetimeSeconds: number;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(administrator: Administrator, clock: Clock, random: Random, lifetimeSeconds: number) {
+    this.#administrator = administrator;
+    this.#clock = clock;
+    this.#random = random;
+    this.#lifetimeSeconds = lifetimeSeconds;
+  }
+
+  /** Logs in with the role's credential, which is not made anew while a login with it is under way. */
+  async login<T>(role: string, use: (credential: Credential) => Promise<T>): Promise<T> {
+    const slot = this.#slot(role);
+    let credential = await this.#current(role, slot);
+    // Another caller may have begun to make it anew while this one waited.
+    while (slot.making !== undefined) credential = await slot.making;
+    const login = use(credential);
+    slot.logins.add(login);
+    try {
+      return await login;
+    } finally {
+      slot.logins.delete(login);
+    }
+  }
+
+  #slot(role: string): Slot {
+    const known = this.#slots.get(role);
+    if (known !== undefined) return known;
+    const slot: Slot = { credential: undefined, making: undefined, logins: new Set() };
+    this.#slots.set(role, slot);
+    return slot;
+  }
+
+  async #current(role: string, slot: Slot): Promise<Credential> {
+    const half = (this.#lifetimeSeconds * 1000) / 2;
+    if (slot.credential !== undefined && slot.credential.expiresAt - this.#clock.now() > half) return slot.credential;
+    slot.making ??= this.#make(role, slot).finally(() => {
+      slot.making = undefined;
+    });
+    return slot.making;
+  }
+
+  async #make(role: string, slot: Slot): Promise<Credential> {
+    await Promise.allSettled(slot.logins);
+    const password = randomBase64url(this.#random, 32);
+    const expiresAt = this.#clock.now() + this.#lifetimeSeconds * 1000;
+    const [row] = await this.#administrator.query("SELECT (now() + $1 * interval '1 second')::text AS until", [
+      this.#lifetimeSeconds,
+    ]);
+    const verifier = scramVerifier(password, this.#random);
+    await this.#administrator.query(
+      `ALTER ROLE ${quote(role)} PASSWORD '${verifier}' VALID UNTIL '${String(row?.until)}'`,
+    );
+    slot.credential = { role, password: new Secret(password), expiresAt };
+    return slot.credential;
+  }
+}

@@ -1,0 +1,176 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { isReasonCode } from '#chain';
+import { type Clock, Fault, LIMITS, type Log, type Random, toFault } from '#kernel';
+import type { VerifiedX509Svid } from '#spiffe';
+import { type Backend, cancelBackend, openBackend } from './backend.ts';
+import type { ContextSigner } from './context-signer.ts';
+import type { Credentials } from './credentials.ts';
+import type { DatabaseAddress } from './database-address.ts';
+import { errorResponse } from './error-fields.ts';
+import { presentedChain, readStartup } from './front-door.ts';
+import type { GateWorkload } from './gate-workload.ts';
+import { authenticationOk, backendKeyData, readyForQuery } from './messages.ts';
+import type { Receipts } from './receipts.ts';
+import { Session } from './session.ts';
+import { sqlStateOf } from './sql-state.ts';
+import { parseStartup, type Startup } from './startup.ts';
+
+export interface ReceptionParts {
+  readonly workload: GateWorkload;
+  readonly address: DatabaseAddress;
+  readonly credentials: Credentials;
+  readonly signer: ContextSigner;
+  readonly receipts: Receipts;
+  /** SPIFFE ID → role. */
+  readonly roles: ReadonlyMap<string, string>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+interface Guest {
+  readonly peer: string;
+  readonly session: Session;
+  readonly backend: Backend;
+  readonly recheck: () => void;
+}
+
+/** Verifies who comes, gives the session its role and watches that both stay valid. */
+export class Reception {
+  readonly #parts: ReceptionParts;
+  readonly #guests = new Map<string, Guest>();
+  #admitted = 0;
+
+  constructor(parts: ReceptionParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes a client whose TLS handshake is complete, until it leaves. */
+  async receive(socket: TLSSocket): Promise<void> {
+    socket.on('error', (error) => this.#parts.log.debug('a client broke off', { error }));
+    let peer: string | undefined;
+    this.#admitted += 1;
+    try {
+      const chain = presentedChain(socket);
+      const verified = this.#verify(socket, chain);
+      peer = verified.id.toString();
+      const startup = parseStartup(await readStartup(socket));
+      if (startup.kind === 'cancel') {
+        socket.end();
+        return this.cancel(startup.pid, startup.secret, peer);
+      }
+      await this.#serve(socket, startup, verified, chain);
+    } catch (error) {
+      this.refuse(socket, error, peer);
+    } finally {
+      this.#admitted -= 1;
+    }
+  }
+
+  /** Tells a client why it may not come in. */
+  refuse(socket: Socket, error: unknown, peer?: string): void {
+    const fault = toFault(error);
+    const code = isReasonCode(fault.code) ? fault.code : 'INTERNAL_ERROR';
+    if (code === 'INTERNAL_ERROR' || code === 'DATABASE_UNAVAILABLE')
+      this.#parts.log.error('a client was not served', { error });
+    const id = this.#parts.receipts.leave({ effect: 'deny', code, peer, resource: this.#parts.address.name });
+    socket.end(errorResponse({ severity: 'FATAL', sqlState: sqlStateOf(code), code, sentence: fault.message, id }));
+    // What it still sends is read and dropped, so that the refusal is not lost in a reset.
+    socket.resume();
+    setTimeout(() => socket.destroy(), 2000).unref();
+  }
+
+  /** A CancelRequest: whoever knows both numbers may, and behind TLS only the workload whose session it is. */
+  cancel(pid: number, secret: number, peer?: string): void {
+    const guest = this.#guests.get(keyOf(pid, secret));
+    if (guest === undefined || (peer !== undefined && peer !== guest.peer)) return;
+    cancelBackend(this.#parts.address, guest.backend).catch((error) => {
+      this.#parts.log.warn('a cancel request did not reach the database', { error });
+    });
+  }
+
+  /** An SVID, bundle or revocation has changed: every session is looked at again. */
+  recheck(): void {
+    for (const guest of [...this.#guests.values()]) guest.recheck();
+  }
+
+  close(): void {
+    for (const { session } of [...this.#guests.values()])
+      session.end(new Fault('DATABASE_UNAVAILABLE', 'the gate is closing'));
+  }
+
+  #verify(socket: TLSSocket, chain: readonly Buffer[]): VerifiedX509Svid {
+    if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'a resumed session proves no identity');
+    const verified = this.#parts.workload.verifyPeer(chain);
+    if (this.#parts.workload.isRevoked(verified.id.toString())) throw revoked();
+    return verified;
+  }
+
+  async #serve(
+    socket: TLSSocket,
+    startup: Extract<Startup, { kind: 'start' }>,
+    { id, notAfter }: VerifiedX509Svid,
+    chain: readonly Buffer[],
+  ): Promise<void> {
+    const { address, credentials, roles, clock, random, workload } = this.#parts;
+    const peer = id.toString();
+    const role = roles.get(peer);
+    if (role === undefined) throw new Fault('DATABASE_ROLE_UNMAPPED', 'no database role is mapped to this workload');
+    if (startup.database !== address.name)
+      throw new Fault('DATABASE_ACCESS_DENIED', 'the gate leads to another database');
+    if (this.#admitted > LIMITS.databaseSessions.value) throw new Fault('LIMIT_EXCEEDED', 'too many clients at once');
+    const { backend, expiresAt } = await credentials.login(role, async (credential) => ({
+      backend: await openBackend(address, credential, startup.parameters, random),
+      expiresAt: credential.expiresAt,
+    }));
+    const key = { pid: random.bytes(4).readUInt32BE(0) & 0x7fff_ffff, secret: random.bytes(4).readUInt32BE(0) };
+    const session = new Session({
+      ...this.#parts,
+      client: socket,
+      backend,
+      peer,
+      trustDomain: id.trustDomain,
+      role,
+      database: address.name,
+    });
+    const recheck = (): void => {
+      try {
+        workload.verifyPeer(chain);
+        if (workload.isRevoked(peer)) throw revoked();
+      } catch (error) {
+        session.end(toFault(error));
+      }
+    };
+    const timers = [
+      clock.at(expiresAt, () =>
+        session.end(expired('DATABASE_CREDENTIAL_EXPIRED', 'the database credential has expired; connect again')),
+      ),
+      clock.at(notAfter, () =>
+        session.end(expired('PEER_CERTIFICATE_EXPIRED', 'the certificate of the connection has expired')),
+      ),
+    ];
+    this.#guests.set(keyOf(key.pid, key.secret), { peer, session, backend, recheck });
+    try {
+      const hello = [startup.negotiation ?? Buffer.alloc(0), authenticationOk(), ...backend.parameters];
+      socket.write(Buffer.concat([...hello, backendKeyData(key.pid, key.secret), readyForQuery('I')]));
+      recheck();
+      await session.run();
+    } finally {
+      for (const timer of timers) timer.cancel();
+      this.#guests.delete(keyOf(key.pid, key.secret));
+    }
+  }
+}
+
+function keyOf(pid: number, secret: number): string {
+  return `${pid}:${secret}`;
+}
+
+function expired(code: string, sentence: string): Fault {
+  return new Fault(code, sentence);
+}
+
+function revoked(): Fault {
+  return new Fault('TOKEN_REVOKED', 'the workload has been revoked');
+}
