@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuthorizationPolicyResource } from '#wire';
+import { compileReach, type ReachRequest } from './index.ts';
+
+const policy = (spec: Record<string, unknown>, name = 'p', namespace = 'bank-a'): AuthorizationPolicyResource => ({
+  metadata: { name, namespace },
+  spec,
+});
+const request = (change: Partial<ReachRequest> = {}): ReachRequest => ({
+  workload: { namespace: 'bank-a', labels: { app: 'account-service' } },
+  principal: 'spiffe://bank-a/api-gateway',
+  method: 'GET',
+  path: '/accounts/1',
+  host: 'account-service.bank-a',
+  headers: { 'x-user-id': 'alice' },
+  ...change,
+});
+const from = (source: object) => ({ rules: [{ from: [{ source }] }] });
+const to = (operation: object) => ({ rules: [{ to: [{ operation }] }] });
+const when = (condition: object) => ({ rules: [{ when: [condition] }] });
+const code = (specs: readonly Record<string, unknown>[], change?: Partial<ReachRequest>): string =>
+  compileReach(specs.map((spec, index) => policy(spec, `p${index}`))).decide(request(change)).code;
+
+const cases: readonly (readonly [string, readonly Record<string, unknown>[], string, Partial<ReachRequest>?])[] = [
+  ['no policy at all', [], 'POLICY_NO_POLICY'],
+  ['an empty spec', [{}], 'POLICY_NO_RULE_MATCHES'],
+  ['a rule without parts', [{ rules: [{}] }], 'ALLOWED'],
+  ['a selector of other labels', [{ selector: { matchLabels: { app: 'x' } }, rules: [{}] }], 'POLICY_NO_POLICY'],
+  ['a selector of its labels', [{ selector: { matchLabels: { app: 'account-service' } }, rules: [{}] }], 'ALLOWED'],
+  ['the caller by name', [from({ principals: ['bank-a/api-gateway'] })], 'ALLOWED'],
+  ['another caller', [from({ principals: ['bank-a/user-service'] })], 'POLICY_NO_RULE_MATCHES'],
+  ['a caller whose name begins alike', [from({ principals: ['bank-a/api'] })], 'POLICY_NO_RULE_MATCHES'],
+  [
+    'the same path in another trust domain',
+    [from({ principals: ['bank-a/api-gateway'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: 'spiffe://bank-b/api-gateway' },
+  ],
+  [
+    'principals written with the scheme',
+    [from({ principals: ['spiffe://bank-a/api-gateway'] })],
+    'POLICY_NO_RULE_MATCHES',
+  ],
+  ['a prefix', [from({ principals: ['bank-a/*'] })], 'ALLOWED'],
+  ['a suffix', [from({ principals: ['*/api-gateway'] })], 'ALLOWED'],
+  [
+    'a star in the middle, which is a literal',
+    [from({ principals: ['bank-*/api-gateway'] })],
+    'POLICY_NO_RULE_MATCHES',
+  ],
+  ['any principal', [from({ principals: ['*'] })], 'ALLOWED'],
+  [
+    'any principal, and a caller without',
+    [from({ principals: ['*'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: undefined as never },
+  ],
+  ['a namespace by id', [from({ namespaces: ['a.b'] })], 'ALLOWED', { principal: 'spiffe://td/ns/a.b/sa/x' }],
+  [
+    'a namespace with a dot, which is no wildcard',
+    [from({ namespaces: ['a.b'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: 'spiffe://td/ns/aXb/sa/x' },
+  ],
+  [
+    'a deny beside an allow',
+    [{ rules: [{}] }, { action: 'DENY', ...from({ principals: ['bank-a/api-gateway'] }) }],
+    'POLICY_DENIED',
+  ],
+  ['a deny of another', [{ rules: [{}] }, { action: 'DENY', ...from({ principals: ['bank-a/x'] }) }], 'ALLOWED'],
+  [
+    'a deny unless mTLS, and a caller without certificate',
+    [{ rules: [{}] }, { action: 'DENY', ...from({ notPrincipals: ['*'] }) }],
+    'POLICY_DENIED',
+    { principal: undefined as never },
+  ],
+  ['a deny alone', [{ action: 'DENY', ...from({ principals: ['x'] }) }], 'POLICY_NO_POLICY'],
+  ['the method', [to({ methods: ['GET'] })], 'ALLOWED'],
+  ['the method in another case', [to({ methods: ['get'] })], 'POLICY_NO_RULE_MATCHES'],
+  ['a path prefix', [to({ paths: ['/accounts/*'] })], 'ALLOWED'],
+  ['a path that is only part', [to({ paths: ['/accounts'] })], 'POLICY_NO_RULE_MATCHES'],
+  ['not a path', [to({ notPaths: ['/accounts/*'] })], 'POLICY_NO_RULE_MATCHES'],
+  ['a host in another case', [to({ hosts: ['ACCOUNT-service.bank-a'] })], 'ALLOWED'],
+  ['a header that is there', [when({ key: 'request.headers[X-User-Id]', values: ['*'] })], 'ALLOWED'],
+  ['a header that is not there', [when({ key: 'request.headers[x-other]', values: ['*'] })], 'POLICY_NO_RULE_MATCHES'],
+  [
+    'a header name of the prototype',
+    [when({ key: 'request.headers[constructor]', values: ['*'] })],
+    'POLICY_NO_RULE_MATCHES',
+  ],
+  ['a negated header that is absent', [when({ key: 'request.headers[x-other]', notValues: ['x'] })], 'ALLOWED'],
+  ['a request principal without token', [from({ requestPrincipals: ['*'] })], 'POLICY_NO_RULE_MATCHES'],
+  [
+    'a request principal',
+    [from({ requestPrincipals: ['iss/*'] })],
+    'ALLOWED',
+    { requestPrincipal: { iss: 'iss', sub: 'sub' } },
+  ],
+  [
+    'a condition key that is not known, in a deny',
+    [{ rules: [{}] }, { action: 'DENY', ...when({ key: 'nonsense', values: ['x'] }) }],
+    'POLICY_ERROR',
+  ],
+  [
+    'a field that is not evaluated',
+    [{ rules: [{}] }, { action: 'DENY', ...from({ ipBlocks: ['10.0.0.0/8'] }) }],
+    'POLICY_ERROR',
+  ],
+  ['an action that is not offered', [{ rules: [{}] }, { action: 'CUSTOM', rules: [{}] }], 'POLICY_ERROR'],
+  ['an empty from', [{ rules: [{ from: [] }] }], 'POLICY_ERROR'],
+  ['an empty source', [from({})], 'POLICY_ERROR'],
+];
+
+for (const [what, specs, expected, change] of cases) {
+  test(`${expected} for ${what}`, () => assert.equal(code(specs, change), expected));
+}
+
+test('a policy of another namespace selects nothing', () => {
+  const reach = compileReach([policy({ rules: [{}] }, 'p', 'bank-b')]);
+  assert.equal(reach.decide(request()).code, 'POLICY_NO_POLICY');
+});
+
+test('the rule that decided is named', () => {
+  assert.equal(
+    compileReach([policy({ rules: [{ to: [{ operation: { methods: ['PUT'] } }] }, {}] })]).decide(request()).rule,
+    'bank-a/p#1',
+  );
+});
+
+const templates: readonly (readonly [string, string, boolean])[] = [
+  ['/allow/admin/{**}', '/allow/admin/', true],
+  ['/allow/admin/{**}', '/allow/admin', false],
+  ['/allow/admin/{**}', '/allow/admin/a/b.txt', true],
+  ['/foo/{*}/bar/{**}', '/foo/buzz/bar/x', true],
+  ['/foo/{*}/bar/{**}', '/foo//bar/x', false],
+  ['/foo/{*}/bar/{**}', '/foo/bar/x', false],
+  ['/store/{**}/cart', '/store//cart', true],
+  ['/store/{**}/cart', '/store/cart', false],
+  ['/store/{**}/cart', '/store/a/b/cart', true],
+];
+for (const [template, path, matches] of templates) {
+  test(`path template ${template} ${matches ? 'matches' : 'does not match'} ${path}`, () => {
+    assert.equal(code([to({ paths: [template] })], { path }), matches ? 'ALLOWED' : 'POLICY_NO_RULE_MATCHES');
+  });
+}

@@ -1,0 +1,95 @@
+import { Fault } from '#kernel';
+import type { AuthorizationPolicyResource } from '#wire';
+import type { Decision, ReachRequest } from './decision.ts';
+import { compileRule, type RequestTest } from './rule.ts';
+
+/** Who may reach what: the Istio policies of a trust domain, compiled. */
+export interface Reach {
+  decide(request: ReachRequest): Decision;
+}
+
+interface Compiled {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: readonly (readonly [string, unknown])[];
+  readonly action: 'ALLOW' | 'DENY';
+  readonly rules: readonly { readonly id: string; readonly test: RequestTest }[];
+}
+
+/**
+ * Compiles policies once, when they change. A policy that holds what is not evaluated here refuses everything that it selects (`POLICY_ERROR`):
+ * to leave it out would open what it was meant to close.
+ */
+export function compileReach(policies: readonly AuthorizationPolicyResource[]): Reach {
+  const compiled = policies.map(compilePolicy);
+  return {
+    decide: (request) => {
+      const selected = compiled.filter((policy) => selects(policy, request));
+      if (selected.some((policy) => policy === undefined)) return { effect: 'deny', code: 'POLICY_ERROR' };
+      return judge(
+        selected.filter((policy) => policy !== undefined),
+        request,
+      );
+    },
+  };
+}
+
+/** DENY before ALLOW; no ALLOW policy for the workload is a deny, where Istio would allow. */
+function judge(selected: readonly Compiled[], request: ReachRequest): Decision {
+  const denied = firstMatch(selected, 'DENY', request);
+  if (denied !== undefined) return { effect: 'deny', code: 'POLICY_DENIED', rule: denied };
+  if (!selected.some(({ action }) => action === 'ALLOW')) return { effect: 'deny', code: 'POLICY_NO_POLICY' };
+  const allowed = firstMatch(selected, 'ALLOW', request);
+  return allowed === undefined
+    ? { effect: 'deny', code: 'POLICY_NO_RULE_MATCHES' }
+    : { effect: 'allow', code: 'ALLOWED', rule: allowed };
+}
+
+function firstMatch(
+  policies: readonly Compiled[],
+  action: Compiled['action'],
+  request: ReachRequest,
+): string | undefined {
+  for (const policy of policies) {
+    if (policy.action !== action) continue;
+    const rule = policy.rules.find(({ test }) => test(request));
+    if (rule !== undefined) return rule.id;
+  }
+  return undefined;
+}
+
+function selects(policy: Compiled | undefined, { workload }: ReachRequest): boolean {
+  if (policy === undefined) return true;
+  return (
+    policy.namespace === workload.namespace &&
+    policy.labels.every(([key, value]) => Object.hasOwn(workload.labels, key) && workload.labels[key] === value)
+  );
+}
+
+/** Undefined for a policy that cannot be compiled: it is taken to select everything. */
+function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compiled | undefined {
+  const { name, namespace } = metadata;
+  try {
+    const { selector, action = 'ALLOW', rules, ...rest } = spec;
+    if (Object.keys(rest).length > 0 || (action !== 'ALLOW' && action !== 'DENY')) return undefined;
+    if (rules !== undefined && !Array.isArray(rules)) return undefined;
+    const list: readonly unknown[] = rules ?? [];
+    return {
+      name,
+      namespace,
+      labels: matchLabels(selector),
+      action,
+      rules: list.map((rule, index) => ({ id: `${namespace}/${name}#${index}`, test: compileRule(Object(rule)) })),
+    };
+  } catch (error) {
+    if (error instanceof Fault) return undefined;
+    throw error;
+  }
+}
+
+function matchLabels(selector: unknown): readonly (readonly [string, unknown])[] {
+  if (selector === undefined) return [];
+  const { matchLabels: labels, ...rest } = Object(selector) as Record<string, unknown>;
+  if (Object.keys(rest).length > 0) throw new Fault('CONFIG_INVALID', 'a selector has matchLabels only');
+  return Object.entries(Object(labels ?? {}));
+}
