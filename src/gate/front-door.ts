@@ -39,7 +39,7 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     for (const door of doors) door.setSecureContext(identity(workload));
   });
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', (error) => log.debug('a client broke off', { error }));

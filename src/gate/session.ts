@@ -86,7 +86,8 @@ export class Session {
 
   async #readClient(): Promise<void> {
     const reader = new FrontendReader();
-    for await (const chunk of this.#parts.client) {
+    // Left open when the loop ends by a refusal, which is still to be told.
+    for await (const chunk of this.#parts.client.iterator({ destroyOnReturn: false })) {
       for (const message of reader.push(chunk)) await this.#take(message);
     }
   }
@@ -109,6 +110,7 @@ export class Session {
     this.#idle?.();
     if (!backend.stream.destroyed) backend.stream.end(terminate());
     if (!client.destroyed) client.end();
+    client.resume();
     setTimeout(() => {
       client.destroy();
       backend.stream.destroy();
