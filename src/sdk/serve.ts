@@ -1,0 +1,318 @@
+import { constants } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import {
+  formatTraceparent,
+  isReasonCode,
+  newSpan,
+  newTxn,
+  parentSpanOf,
+  type Receipt,
+  type RequestAuthority,
+  reasonCode,
+} from '#chain';
+import { type VerifiedToken, verifyToken } from '#jwt';
+import { type Clock, Fault, LIMITS, type Random, randomHex, toFault } from '#kernel';
+import type { VerifiedX509Svid } from '#spiffe';
+import { pemCertificates } from '#x509';
+import type { Enforcement } from './enforcement.ts';
+import type { FetchInit, FetchResponse } from './fetch.ts';
+import type { Identity } from './identity.ts';
+import { peerChain } from './peer-chain.ts';
+
+export interface GuardedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** Lower-case names. Identity headers are the caller's word: `authority` is what was verified. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly authority: RequestAuthority;
+  /** The body as text, within the limit. */
+  text(): Promise<string>;
+  json(): Promise<unknown>;
+  /** Calls another service with this workload's identity and the user's Txn-Token, byte for byte as it came. */
+  fetch(url: string, init?: FetchInit): Promise<FetchResponse>;
+}
+
+export interface HandlerResponse {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+export type Handler = (request: GuardedRequest) => Promise<HandlerResponse>;
+
+export interface ServeOptions {
+  readonly identity: Identity;
+  readonly enforcement: Enforcement;
+  /** This service in the registry. */
+  readonly self: () => { readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly report: (receipt: Receipt) => void;
+  readonly fetch: (url: string, init: FetchInit) => Promise<FetchResponse>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const BODY_BYTES = 1024 * 1024;
+const LINGER_MILLIS = 1000;
+/** Fields that carry a credential or an identity: more than one of any is ambiguous. */
+const SINGLE = [
+  'txn-token',
+  'authorization',
+  'host',
+  'content-length',
+  'traceparent',
+  'x-user-id',
+  'x-spiffe-id',
+  'x-user-roles',
+  'x-session-id',
+];
+
+/**
+ * An HTTPS server in which no request is read before its peer has proven an X509-SVID of a trusted trust domain, and no handler runs before the
+ * user's token and the policy have been judged. Every request leaves a receipt.
+ */
+export function createGuardedServer(options: ServeOptions, handler: Handler): Server {
+  const peers = new WeakMap<TLSSocket, VerifiedX509Svid>();
+  const server = createServer({
+    ...secureContext(options.identity),
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_TICKET,
+    maxHeaderSize: LIMITS.headerBytes.value,
+  });
+  const [serveHttp] = server.listeners('secureConnection');
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    try {
+      peers.set(socket, options.identity.verify(peerChain(socket), 'client'));
+      serveHttp?.call(server, socket);
+    } catch (error) {
+      refuseConnection(options, socket, toFault(error));
+    }
+  });
+  options.identity.onChange(() => server.setSecureContext(secureContext(options.identity)));
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const socket: unknown = request.socket;
+    const peer = peers.get(socket as TLSSocket);
+    void answer(options, handler, { request, response, peer });
+  });
+  return server;
+}
+
+function secureContext(identity: Identity): { key: string | Buffer; cert: string } {
+  const svid = identity.svid();
+  return { key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: pemCertificates(svid.chain) };
+}
+
+/** The peer is told the code and an id, and nothing is read from it. */
+function refuseConnection(options: ServeOptions, socket: TLSSocket, fault: Fault): void {
+  const receipt = newReceipt(options, { effect: 'deny', code: codeOf(fault), txn: newTxn(options.random) });
+  options.report(receipt);
+  const body = denialBody(fault, receipt.id);
+  const { http } = reasonCode(fault.code);
+  socket.on('error', () => socket.destroy());
+  // What the peer sent is thrown away unread, or its arrival after the end would reset the connection before the answer is seen.
+  socket.resume();
+  socket.setTimeout(LINGER_MILLIS, () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${http} Denied\r\ncontent-type: application/json\r\nx-hauberk-code: ${fault.code}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly peer: VerifiedX509Svid | undefined;
+}
+
+async function answer(options: ServeOptions, handler: Handler, exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
+  const startedAt = options.clock.now();
+  const start = options.clock.monotonic();
+  const facts: { -readonly [K in keyof Receipt]?: Receipt[K] } = {
+    txn: newTxn(options.random),
+    span: newSpan(options.random),
+  };
+  const report = (change: Pick<Receipt, 'effect' | 'code'>): Receipt => {
+    const durationUs = Math.round((options.clock.monotonic() - start) * 1000);
+    const receipt = newReceipt(options, {
+      ...facts,
+      startedAt: new Date(startedAt).toISOString(),
+      durationUs,
+      ...change,
+    });
+    options.report(receipt);
+    return receipt;
+  };
+  try {
+    const guarded = await admit(options, exchange, facts);
+    const result = await handler(guarded);
+    report({ effect: 'allow', code: 'ALLOWED' });
+    response.writeHead(result.status ?? 200, { ...result.headers }).end(result.body);
+  } catch (error) {
+    const fault = toFault(error);
+    const receipt = report({ effect: 'deny', code: codeOf(fault) });
+    request.resume();
+    if (response.headersSent) response.destroy();
+    else
+      response
+        .writeHead(reasonCode(fault.code).http, { 'content-type': 'application/json', 'x-hauberk-code': codeOf(fault) })
+        .end(denialBody(fault, receipt.id));
+  }
+}
+
+/** Peer → ambiguity → token → policy, in this order; the facts found so far are in the receipt of whatever fails. */
+async function admit(
+  options: ServeOptions,
+  { request, peer }: Exchange,
+  facts: { -readonly [K in keyof Receipt]?: Receipt[K] },
+): Promise<GuardedRequest> {
+  const now = options.clock.now();
+  if (peer === undefined || now >= peer.notAfter)
+    throw new Fault('PEER_CERTIFICATE_EXPIRED', 'the certificate of the connection has expired');
+  if (options.identity.bundles().get(peer.id.trustDomain) === undefined)
+    throw new Fault('PEER_TRUST_DOMAIN_UNKNOWN', 'the trust domain is no longer trusted here');
+  Object.assign(facts, { peer: peer.id.toString(), proof: 'x509-svid' });
+  assertSingleFields(request.rawHeaders);
+  const audience = options.identity.svid().id.trustDomain;
+  const token = await verifyTxnToken(options, request.headers['txn-token'], audience);
+  if (token !== undefined)
+    Object.assign(facts, {
+      txn: token.txn,
+      user: token.user.toString(),
+      tenant: token.tenant,
+      proof: 'x509-svid + txn-token',
+    });
+  const txn = facts.txn ?? newTxn(options.random);
+  const parentSpan = parentSpanOf(request.headers.traceparent?.toString(), txn);
+  if (parentSpan !== undefined) facts.parentSpan = parentSpan;
+  const url = new URL(request.url ?? '/', 'https://service');
+  const method = request.method ?? 'GET';
+  const decision = options.enforcement.reach(audience)?.decide({
+    workload: options.self(),
+    principal: peer.id.toString(),
+    ...(token === undefined ? {} : { requestPrincipal: { iss: token.issuer, sub: token.user.toString() } }),
+    method,
+    path: url.pathname,
+    ...(request.headers.host === undefined ? {} : { host: request.headers.host }),
+    headers: flat(request.headers),
+  });
+  if (decision === undefined) throw new Fault('POLICY_UNAVAILABLE', 'no policy has been received yet');
+  if (decision.rule !== undefined) facts.rule = decision.rule;
+  if (decision.effect === 'deny') throw new Fault(decision.code, reasonCode(decision.code).meaning);
+  const span = facts.span ?? newSpan(options.random);
+  const onward: Record<string, string> = { traceparent: formatTraceparent(txn, span) };
+  const carried = request.headers['txn-token'];
+  if (token !== undefined && typeof carried === 'string') onward['txn-token'] = carried;
+  const text = bodyReader(request);
+  return {
+    method,
+    path: url.pathname,
+    query: url.searchParams,
+    headers: request.headers,
+    authority: newAuthority(peer, token, txn),
+    text,
+    json: async () => parseBody(await text()),
+    fetch: (target, init = {}) => options.fetch(target, { ...init, headers: { ...init.headers, ...onward } }),
+  };
+}
+
+function newAuthority(peer: VerifiedX509Svid, token: VerifiedToken | undefined, txn: string): RequestAuthority {
+  const workload = peer.id.toString();
+  if (token === undefined) return { workload, tenant: peer.id.trustDomain, txn };
+  const { scope, roles, sessionId } = token;
+  const user = { spiffeId: token.user.toString(), scope, roles, ...(sessionId === undefined ? {} : { sessionId }) };
+  return { user, workload, tenant: token.tenant, txn };
+}
+
+async function verifyTxnToken(
+  options: ServeOptions,
+  value: string | string[] | undefined,
+  audience: string,
+): Promise<VerifiedToken | undefined> {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string') throw new Fault('TOKEN_DUPLICATED', 'the request carries more than one token');
+  return verifyToken({
+    token: value,
+    kind: 'txn-token',
+    audience,
+    minters: (kid) => options.enforcement.minter(audience, kid),
+    clock: options.clock,
+  });
+}
+
+/** Node joins or drops doubled fields silently, so they are counted as they came; underscores count as the hyphens that some readers make of them. */
+function assertSingleFields(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? '').toLowerCase().replaceAll('_', '-');
+    if (!SINGLE.includes(name)) continue;
+    if (seen.has(name))
+      throw new Fault(
+        name === 'txn-token' ? 'TOKEN_DUPLICATED' : 'REQUEST_CREDENTIALS_DOUBLED',
+        'a field that carries an identity occurs twice',
+      );
+    seen.add(name);
+  }
+}
+
+function bodyReader(request: IncomingMessage): () => Promise<string> {
+  let reading: Promise<string> | undefined;
+  return () => {
+    reading ??= readBody(request);
+    return reading;
+  };
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    const bytes = Buffer.from(chunk);
+    length += bytes.length;
+    if (length > BODY_BYTES) throw new Fault('LIMIT_EXCEEDED', 'the body is larger than the limit');
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Fault('ARGUMENT_INVALID', 'the body is not JSON', { cause });
+  }
+}
+
+function flat(headers: IncomingMessage['headers']): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) out[name] = Array.isArray(value) ? value.join(',') : value;
+  return out;
+}
+
+function newReceipt(options: ServeOptions, facts: Partial<Receipt> & Pick<Receipt, 'effect' | 'code'>): Receipt {
+  const { id } = options.identity.svid();
+  return {
+    id: randomHex(options.random, 16),
+    txn: newTxn(options.random),
+    span: newSpan(options.random),
+    kind: 'service',
+    trustDomain: id.trustDomain,
+    workload: id.toString(),
+    startedAt: new Date(options.clock.now()).toISOString(),
+    durationUs: 0,
+    ...facts,
+  };
+}
+
+function codeOf(fault: Fault): Receipt['code'] {
+  return isReasonCode(fault.code) ? fault.code : 'INTERNAL_ERROR';
+}
+
+function denialBody(fault: Fault, id: string): string {
+  return JSON.stringify({ code: codeOf(fault), message: reasonCode(codeOf(fault)).meaning, id });
+}
