@@ -24,7 +24,7 @@ export interface Backend {
   readonly secret: number;
 }
 
-/** Logs in as the role itself, by SCRAM-SHA-256 and nothing else. Throws `DATABASE_UNAVAILABLE` or `DATABASE_ACCESS_DENIED`. */
+/** Logs in as the role itself, by SCRAM-SHA-256 and nothing else. Throws `DATABASE_UNAVAILABLE`, `DATABASE_CREDENTIAL_EXPIRED` or `DATABASE_ACCESS_DENIED`. */
 export async function openBackend(
   address: DatabaseAddress,
   credential: Credential,
@@ -91,6 +91,9 @@ async function* readPieces(stream: Duplex, reader: BackendReader): AsyncGenerato
 function loginRefused(body: Buffer): Fault {
   const fields = parseErrorFields(body);
   const cause = new Error(`${fields.get('C')}: ${fields.get('M')}`);
+  if (fields.get('C') === '28P01') {
+    return new Fault('DATABASE_CREDENTIAL_EXPIRED', 'the database no longer takes the credential', { cause });
+  }
   return fields.get('C')?.startsWith('42') === true
     ? new Fault('DATABASE_ACCESS_DENIED', 'the role may not use this database', { cause })
     : new Fault('DATABASE_UNAVAILABLE', 'the database did not admit the gate', { cause });

@@ -1,4 +1,4 @@
-import { type Clock, type Random, randomBase64url, Secret } from '#kernel';
+import { type Clock, faultCode, type Random, randomBase64url, Secret } from '#kernel';
 import type { Administrator } from './administrator.ts';
 import { quote } from './prepare-database.ts';
 import { scramVerifier } from './scram.ts';
@@ -34,13 +34,23 @@ export class Credentials {
     this.#lifetimeSeconds = lifetimeSeconds;
   }
 
-  /** Logs in with the role's credential, which is not made anew while a login with it is under way. */
+  /**
+   * Logs in with the role's credential, which is not made anew while a login with it is under way. When the server no longer takes
+   * it (`DATABASE_CREDENTIAL_EXPIRED`: another gate has made one, or the clocks disagree), one new one is tried.
+   */
   async login<T>(role: string, use: (credential: Credential) => Promise<T>): Promise<T> {
     const slot = this.#slot(role);
-    let credential = await this.#current(role, slot);
-    // Another caller may have begun to make it anew while this one waited.
-    while (slot.making !== undefined) credential = await slot.making;
-    const login = use(credential);
+    const tried = await this.#current(role, slot);
+    try {
+      return await this.#track(slot, use(tried));
+    } catch (error) {
+      if (faultCode(error) !== 'DATABASE_CREDENTIAL_EXPIRED') throw error;
+      if (slot.credential === tried) slot.credential = undefined;
+      return this.#track(slot, use(await this.#current(role, slot)));
+    }
+  }
+
+  async #track<T>(slot: Slot, login: Promise<T>): Promise<T> {
     slot.logins.add(login);
     try {
       return await login;
@@ -58,9 +68,11 @@ export class Credentials {
   }
 
   async #current(role: string, slot: Slot): Promise<Credential> {
+    // Somebody may have begun to make it anew already.
+    if (slot.making !== undefined) return slot.making;
     const half = (this.#lifetimeSeconds * 1000) / 2;
     if (slot.credential !== undefined && slot.credential.expiresAt - this.#clock.now() > half) return slot.credential;
-    slot.making ??= this.#make(role, slot).finally(() => {
+    slot.making = this.#make(role, slot).finally(() => {
       slot.making = undefined;
     });
     return slot.making;
