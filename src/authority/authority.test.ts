@@ -22,7 +22,12 @@ const newSpki = (): Buffer =>
 
 function memoryJournal(): AuthorityJournal {
   let kept: readonly JournalSlot[] | undefined;
-  return { load: async () => kept, save: async (slots) => void (kept = slots) };
+  return {
+    load: async () => kept,
+    save: async (slots) => {
+      kept = slots;
+    },
+  };
 }
 
 async function newAuthority(
@@ -89,7 +94,9 @@ test('F-1: the next CA is in the bundle before it signs, and every SVID verifies
   const clock = new ManualClock();
   const authority = await newAuthority(clock);
   let published = authority.bundle();
-  authority.onBundleChange((bundle) => (published = bundle));
+  authority.onBundleChange((bundle) => {
+    published = bundle;
+  });
   for (let hour = 0; hour < 72; hour++) {
     const seen = parseX509Bundle(published);
     const { chain } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 3600 });

@@ -15,7 +15,7 @@ const DYNAMIC = /import\(\s*'([^']+)'\s*\)/g;
 /** Every import of `src/`, read as text; tests are left out. */
 export function readImports(root: string): readonly Import[] {
   const files = globSync('src/**/*.ts', { cwd: root }).filter(
-    (file) => !file.endsWith('.test.ts') && !file.includes('/gen/'),
+    (file) => !/\.(test|harness)\.ts$/.test(file) && !file.includes('/gen/'),
   );
   return files.flatMap((file) => importsOf(root, file));
 }
