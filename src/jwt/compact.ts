@@ -14,18 +14,16 @@ function readPart(token: string, index: 0 | 1): Record<string, unknown> {
   const parts = token.split('.');
   const part = parts[index];
   if (parts.length !== 3 || part === undefined || !parts.every(isBase64url)) throw malformed();
-  const bytes = Buffer.from(part, 'base64url');
-  // RFC 4648 §3.5: bits that decode to nothing must be zero, or one token could be spelled in several ways.
-  if (bytes.toString('base64url') !== part) throw malformed();
-  const text = bytes.toString('utf8');
+  const text = Buffer.from(part, 'base64url').toString('utf8');
   const value = parseJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   assertUniqueKeys(text, value);
   return { ...value };
 }
 
+/** RFC 4648 §3.5: bits that decode to nothing must be zero, or one token could be spelled in several ways, its signature too. */
 function isBase64url(part: string): boolean {
-  return /^[A-Za-z0-9_-]+$/.test(part);
+  return /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part;
 }
 
 function parseJson(text: string): unknown {

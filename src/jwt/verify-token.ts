@@ -61,6 +61,8 @@ export async function verifyToken(question: TokenQuestion): Promise<VerifiedToke
   if (!isTime(exp) || !isTime(iat)) throw fault('TOKEN_CLAIM_INVALID', 'the token says no time of issue or end');
   if (now >= exp) throw fault('TOKEN_EXPIRED', 'the token has expired');
   if (iat > now + LEEWAY_SECONDS) throw fault('TOKEN_NOT_YET_VALID', 'the token is of the future');
+  if (claims.nbf !== undefined && !(isTime(claims.nbf) && claims.nbf <= now + LEEWAY_SECONDS))
+    throw fault('TOKEN_NOT_YET_VALID', 'the token is not valid yet');
   if (exp - iat > minter.maxLifetimeSeconds)
     throw fault('TOKEN_CLAIM_INVALID', 'the token lives longer than its minter may say');
   return {
