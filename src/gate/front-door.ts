@@ -36,7 +36,12 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     else socket.destroy();
   });
   const forget = workload.onChange(() => {
-    for (const door of doors) door.setSecureContext(identity(workload));
+    try {
+      for (const door of doors) door.setSecureContext(identity(workload));
+    } catch (error) {
+      // Clients refuse the old certificate themselves until there is a new one.
+      log.warn('the gate has no valid identity', { error });
+    }
   });
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {

@@ -1,9 +1,10 @@
 import type { Receipt } from '#chain';
-import type { VerifiedX509Svid, X509Svid } from '#spiffe';
+import type { SpiffeId, VerifiedX509Svid, X509Svid } from '#spiffe';
 
 /** What the gate asks of its own identity: `hauberk/sdk` in a process, a fake in tests. */
 export interface GateWorkload {
-  /** The current X509-SVID; follows rotation. */
+  readonly id: SpiffeId;
+  /** The current X509-SVID; follows rotation. Throws `IDENTITY_UNAVAILABLE` when it has expired. */
   svid(): X509Svid;
   /** Verifies a peer's chain (DER, leaf first) against the bundle of its own trust domain. Throws `PEER_…`. */
   verifyPeer(chain: readonly Uint8Array[]): VerifiedX509Svid;
@@ -13,6 +14,7 @@ export interface GateWorkload {
   isRevoked(spiffeId: string): boolean;
   /** Calls back when the SVID, a bundle or a revocation changed. Hands back what ends it. */
   onChange(listener: () => void): () => void;
+  /** Throws `LIMIT_EXCEEDED` when too many receipts wait. */
   report(receipt: Receipt): void;
 }
 

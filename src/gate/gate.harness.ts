@@ -89,6 +89,10 @@ export class FakeWorkload implements GateWorkload {
     this.#minters = minters;
   }
 
+  get id(): SpiffeId {
+    return this.#svid.id;
+  }
+
   svid(): X509Svid {
     return this.#svid;
   }

@@ -1,5 +1,5 @@
 import { newSpan, newTxn, parentSpanOf, type ReasonCodeName, type Receipt } from '#chain';
-import { type Clock, type Random, randomHex } from '#kernel';
+import { type Clock, Fault, type Log, type Random, randomHex } from '#kernel';
 import type { GateWorkload, TxnContext } from './gate-workload.ts';
 
 export interface Link {
@@ -22,11 +22,19 @@ export class Receipts {
   readonly #workload: GateWorkload;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #log: Log;
+  #failing = false;
 
-  constructor(workload: GateWorkload, clock: Clock, random: Random) {
+  constructor(workload: GateWorkload, clock: Clock, random: Random, log: Log) {
     this.#workload = workload;
     this.#clock = clock;
     this.#random = random;
+    this.#log = log;
+  }
+
+  /** Throws `LIMIT_EXCEEDED` while receipts are not taken: what could leave none must not begin. */
+  assertTaken(): void {
+    if (this.#failing) throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the agent');
   }
 
   began(): { readonly at: number; readonly monotonic: number } {
@@ -36,7 +44,7 @@ export class Receipts {
   /** Reports a link; hands back the receipt's id. */
   leave(link: Link): string {
     const { began = this.began(), context } = link;
-    const { id: self } = this.#workload.svid();
+    const { id: self } = this.#workload;
     const txn = context?.txn ?? newTxn(this.#random);
     const receipt: Receipt = {
       id: randomHex(this.#random, 16),
@@ -61,8 +69,18 @@ export class Receipts {
         detail: link.detail,
       }),
     };
-    this.#workload.report(receipt);
+    this.#report(receipt);
     return receipt.id;
+  }
+
+  #report(receipt: Receipt): void {
+    try {
+      this.#workload.report(receipt);
+      this.#failing = false;
+    } catch (error) {
+      this.#failing = true;
+      this.#log.error('a receipt was not taken', { id: receipt.id, code: receipt.code, error });
+    }
   }
 }
 

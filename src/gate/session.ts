@@ -184,7 +184,8 @@ export class Session {
   async #setContext(token: string): Promise<void> {
     const began = this.#parts.receipts.began();
     if (token.length > LIMITS.tokenBytes.value) throw new Fault('LIMIT_EXCEEDED', 'the token is too long');
-    const { workload, trustDomain, role, signer, clock } = this.#parts;
+    const { workload, trustDomain, role, signer, clock, receipts } = this.#parts;
+    receipts.assertTaken();
     const context = await workload.verifyTxnToken(token, trustDomain);
     const [pid = '', xid = '', now = ''] = await this.#ask(WHERE_AND_WHEN);
     if (this.#transaction.context !== undefined) {

@@ -40,7 +40,7 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     const names = [...new Set(roles.values())];
     const prepared = { address, administrator, signer, roles: names, ...(schema === undefined ? {} : { schema }) };
     await prepareDatabase(prepared);
-    const receipts = new Receipts(workload, clock, random);
+    const receipts = new Receipts(workload, clock, random, log);
     const credentials = new Credentials(administrator, clock, random, document.credentialLifetimeSeconds);
     const reception = new Reception({ workload, address, credentials, signer, receipts, roles, clock, random, log });
     if (options.serverLog !== undefined) {
