@@ -14,7 +14,7 @@ const failed = steps.filter(([name, command, args]) => {
   return (
     spawnSync(command, args, {
       stdio: 'inherit',
-      env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}` },
+      env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env.PATH ?? ''}` },
     }).status !== 0
   );
 });

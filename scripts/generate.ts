@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { referencePages, writePages } from './reference.ts';
 
 const root = join(import.meta.dirname, '..');
-const path = `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`;
+const path = `${join(process.execPath, '..')}:${process.env.PATH ?? ''}`;
 const buf = spawnSync(join(root, 'node_modules/.bin/buf'), ['generate'], {
   cwd: root,
   stdio: 'inherit',

@@ -17,6 +17,9 @@ export const LIMITS = {
   headerBytes: { value: 32 * 1024, why: 'HTTP request head at the edge' },
   unixSocketPathBytes: { value: 107, why: 'sun_path of a Unix socket address' },
   databaseMessageBytes: { value: 16 * 1024 * 1024, why: 'one message of the PostgreSQL protocol that the gate holds' },
-  databaseStartupBytes: { value: 10_000, why: 'startup message of the PostgreSQL protocol, as PostgreSQL itself limits it' },
+  databaseStartupBytes: {
+    value: 10_000,
+    why: 'startup message of the PostgreSQL protocol, as PostgreSQL itself limits it',
+  },
   databaseSessions: { value: 80, why: 'clients of one gate at once' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;
