@@ -31,8 +31,7 @@ const FREE_MILLIS = 6_000;
 
 /**
  * Starts a real PostgreSQL server on a Unix socket in a directory that only its account may enter. The server ends with its starter,
- * however that ends, and is started again when it ends by itself. Throws `PLATFORM_UNSUPPORTED`, `PROCESS_FAILED`,
- * `SOCKET_PATH_TOO_LONG` or `DIRECTORY_UNWRITABLE`.
+ * however that ends. Throws `PLATFORM_UNSUPPORTED`, `PROCESS_FAILED`, `SOCKET_PATH_TOO_LONG` or `DIRECTORY_UNWRITABLE`.
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const dir = resolve(options.dir);
@@ -40,93 +39,23 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const account = findAccount();
   const { bin } = findBinaries(dir);
   const place = prepareDataDirectory(dir, bin, account, options.random ?? systemRandom);
-  const server = new PostgresServer(place, join(bin, 'postgres'), account, options);
-  await server.start();
-  return server;
-}
-
-class PostgresServer implements RunningPostgres {
-  readonly #place: DataDirectory;
-  readonly #program: string;
-  readonly #account: Account;
-  readonly #options: PostgresOptions;
-  readonly port = PORT;
-  readonly superuser = SUPERUSER;
-  #leader: ChildProcess | undefined;
-  #ended: Promise<void> = Promise.resolve();
-  #closed = false;
-
-  constructor(place: DataDirectory, program: string, account: Account, options: PostgresOptions) {
-    this.#place = place;
-    this.#program = program;
-    this.#account = account;
-    this.#options = options;
+  await untilFree(place.data);
+  const leader = spawnServer(place, join(bin, 'postgres'), account);
+  const ended = new Promise<void>((done) => leader.once('close', () => done()));
+  const close = async (): Promise<void> => {
+    leader.stdio[3]?.destroy();
+    await ended;
+  };
+  try {
+    await untilReady(place, leader);
+  } catch (error) {
+    await close();
+    throw error;
   }
-
-  get socketDir(): string {
-    return this.#place.socketDir;
-  }
-
-  get passwordFile(): string {
-    return this.#place.passwordFile;
-  }
-
-  get logFile(): string {
-    return this.#place.logFile;
-  }
-
-  get pid(): number {
-    return serverPid(this.#place.data) ?? this.#leader?.pid ?? 0;
-  }
-
-  async start(): Promise<void> {
-    await untilFree(this.#place.data);
-    if (this.#closed) return;
-    const leader = spawnServer(this.#place, this.#program, this.#account);
-    this.#leader = leader;
-    this.#ended = new Promise((done) => leader.once('close', () => done()));
-    try {
-      await untilReady(this.#place, leader);
-    } catch (error) {
-      await this.#release();
-      throw error;
-    }
-    this.#options.log.info('postgres is ready', { pid: this.pid, socketDir: this.socketDir });
-    if (hasEnded(leader)) void this.#again();
-    else leader.once('exit', () => void this.#again());
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#release();
-  }
-
-  /** Lets go of the lease, whichever process of the session is left to see it, and waits for the end. */
-  async #release(): Promise<void> {
-    this.#leader?.stdio[3]?.destroy();
-    await this.#ended;
-  }
-
-  async #again(): Promise<void> {
-    const until = performance.now() + READY_MILLIS;
-    while (!this.#closed) {
-      this.#options.log.warn('postgres ended and is started again');
-      await this.#release();
-      try {
-        await this.start();
-        return;
-      } catch (error) {
-        // What the last one left (shared memory in use by its children) may need a moment.
-        this.#options.log.warn('postgres did not start', { error });
-        if (performance.now() > until) return;
-        await new Promise((next) => setTimeout(next, 200));
-      }
-    }
-  }
-}
-
-function hasEnded(child: ChildProcess): boolean {
-  return child.exitCode !== null || child.signalCode !== null;
+  const pid = serverPid(place.data) ?? leader.pid ?? 0;
+  options.log.info('postgres is ready', { pid, socketDir: place.socketDir });
+  const { socketDir, passwordFile, logFile } = place;
+  return { socketDir, port: PORT, superuser: SUPERUSER, passwordFile, logFile, pid, close };
 }
 
 function spawnServer(place: DataDirectory, postgres: string, account: Account): ChildProcess {
@@ -181,7 +110,7 @@ function isAlive(pid: number): boolean {
 async function untilReady(place: DataDirectory, leader: ChildProcess): Promise<void> {
   const until = performance.now() + READY_MILLIS;
   while (performance.now() < until) {
-    if (hasEnded(leader)) break;
+    if (leader.exitCode !== null || leader.signalCode !== null) break;
     if (isReadyLine(place.data) && (await accepts(socketPath(place.socketDir)))) return;
     await new Promise((next) => setTimeout(next, 20));
   }
