@@ -29,7 +29,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   server: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'config', 'authority', 'registry', 'ledger', 'plugins'],
   agent: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'attestation', 'plugins'],
   edge: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'config', 'routing', 'tokens', 'sdk'],
-  gate: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire'],
+  gate: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'sdk'],
   up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
   cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up'],
 };
