@@ -1,0 +1,158 @@
+import { Fault } from '#kernel';
+
+/** A header field as it came: the name as the client spelt it. */
+export interface Field {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Names that say who someone is, where a request came from, or what some proxy decided: only the edge may say so. Normal form. */
+const IDENTITY_NAMES: ReadonlySet<string> = new Set([
+  ...['txn-token', 'authorization', 'proxy-authorization', 'x-request-id', 'traceparent', 'tracestate', 'baggage'],
+  ...[
+    'forwarded',
+    'via',
+    'x-real-ip',
+    'x-client-ip',
+    'client-ip',
+    'true-client-ip',
+    'cf-connecting-ip',
+    'x-cluster-client-ip',
+  ],
+  ...[
+    'x-original-url',
+    'x-original-uri',
+    'x-rewrite-url',
+    'x-original-method',
+    'x-http-method-override',
+    'x-method-override',
+  ],
+  ...[
+    'remote-user',
+    'remote-addr',
+    'x-email',
+    'x-roles',
+    'x-role',
+    'x-groups',
+    'x-permissions',
+    'x-scope',
+    'x-principal',
+    'x-correlation-id',
+  ],
+]);
+
+/** Whole families of such names. */
+const IDENTITY_FAMILIES = [
+  ...['x-user', 'x-spiffe', 'x-session', 'x-forwarded', 'x-hauberk', 'hauberk', 'x-tenant', 'x-txn', 'x-envoy', 'x-b3'],
+  ...[
+    'x-auth',
+    'x-authenticated',
+    'x-remote',
+    'x-ssl',
+    'ssl',
+    'x-client-cert',
+    'x-jwt',
+    'x-consumer',
+    'x-identity',
+    'x-ambassador',
+  ],
+  ...['x-amzn-oidc', 'x-goog-authenticated', 'x-pomerium', 'x-workload'],
+];
+
+/** RFC 9110 §7.6.1, and those that old proxies treat alike. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer'],
+  ...['transfer-encoding', 'upgrade', 'http2-settings', 'expect'],
+]);
+
+/** A client that nominates one of these for removal changes what the request means. */
+const NEVER_NOMINATED: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'cookie',
+]);
+
+const CREDENTIALS = ['authorization', 'proxy-authorization', 'txn-token'];
+const SINGLE = [
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'content-encoding',
+  'origin',
+  'sec-fetch-site',
+  'sec-fetch-mode',
+];
+
+/**
+ * The form in which names are compared: lower case, and every run of characters that a gateway interface (RFC 3875 §4.1.18) or a
+ * careless service would fold into one separator as one hyphen: `X_User_ID`, `x.user-id` and `X-User-Id` are one name.
+ */
+export function normalName(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '');
+}
+
+/** Whether only the edge may set this name, `injected` being the names that routes inject, in normal form. */
+export function isIdentityName(name: string, injected: ReadonlySet<string>): boolean {
+  const normal = normalName(name);
+  if (IDENTITY_NAMES.has(normal) || injected.has(normal)) return true;
+  return IDENTITY_FAMILIES.some((family) => normal === family || normal.startsWith(`${family}-`));
+}
+
+export function isHopByHop(name: string): boolean {
+  return HOP_BY_HOP.has(name.toLowerCase());
+}
+
+/** `rawHeaders` of `node:http` as fields. */
+export function fieldsOf(rawHeaders: readonly string[]): readonly Field[] {
+  const fields: Field[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2)
+    fields.push({ name: rawHeaders[index] ?? '', value: rawHeaders[index + 1] ?? '' });
+  return fields;
+}
+
+/** Throws `REQUEST_CREDENTIALS_DOUBLED` or `REQUEST_AMBIGUOUS` where readers could disagree on which of several fields counts. */
+export function assertSingleFields(fields: readonly Field[]): void {
+  const seen = new Set<string>();
+  for (const { name, value } of fields) {
+    const normal = normalName(name);
+    if (seen.has(normal) && CREDENTIALS.includes(normal))
+      throw new Fault('REQUEST_CREDENTIALS_DOUBLED', 'the request carries more than one credential');
+    if (seen.has(normal) && SINGLE.includes(normal))
+      throw new Fault('REQUEST_AMBIGUOUS', 'a field that may occur once occurs twice');
+    if (normal === 'transfer-encoding' && value.toLowerCase() !== 'chunked')
+      throw new Fault('REQUEST_AMBIGUOUS', 'no transfer coding but chunked is read');
+    seen.add(normal);
+  }
+}
+
+/**
+ * What of the client's header may go on: hop-by-hop fields and those nominated by `Connection` are gone, and so is every name that only the edge
+ * may set and every name that is not written in letters, digits and hyphens. Injection comes after this, so that nothing can take it back.
+ */
+export function forwardableFields(fields: readonly Field[], injected: ReadonlySet<string>): readonly Field[] {
+  const nominated = nominatedNames(fields);
+  return fields.filter(({ name }) => {
+    const lower = name.toLowerCase();
+    const plain = /^[a-z0-9-]+$/.test(lower);
+    return (
+      plain && lower !== 'host' && !HOP_BY_HOP.has(lower) && !nominated.has(lower) && !isIdentityName(lower, injected)
+    );
+  });
+}
+
+function nominatedNames(fields: readonly Field[]): ReadonlySet<string> {
+  const nominated = new Set<string>();
+  for (const { name, value } of fields) {
+    if (name.toLowerCase() !== 'connection') continue;
+    for (const token of value.split(',')) nominated.add(token.trim().toLowerCase());
+  }
+  for (const name of nominated)
+    if (NEVER_NOMINATED.has(name))
+      throw new Fault('REQUEST_AMBIGUOUS', 'a field that frames the request is nominated away');
+  return nominated;
+}
