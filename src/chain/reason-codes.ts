@@ -138,6 +138,10 @@ export const REASON_CODES = {
   PROCESS_FAILED: config('a process ended that should have gone on'),
   METHOD_UNIMPLEMENTED: { meaning: 'this method is not offered here', grpc: 'UNIMPLEMENTED', http: 501, exit: 69 },
   PLATFORM_UNSUPPORTED: config('this platform cannot do what is asked'),
+  REQUEST_CROSS_SITE: denied('the request comes from a page of another site'),
+  AUTH_SERVICE_DENIED: denied('the authentication service said no'),
+  AUTH_SERVICE_UNAVAILABLE: denied('the authentication service did not answer, so the answer is no'),
+  LOGIN_PROVIDER_UNAVAILABLE: unavailable('the identity provider does not answer; try again'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

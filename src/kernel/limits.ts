@@ -22,4 +22,10 @@ export const LIMITS = {
     why: 'startup message of the PostgreSQL protocol, as PostgreSQL itself limits it',
   },
   databaseSessions: { value: 80, why: 'clients of one gate at once' },
+  edgeSessions: { value: 100_000, why: 'sessions of one edge at once' },
+  edgeLoginAttempts: { value: 10_000, why: 'sign-ins of one edge under way at once' },
+  edgeLoginAttemptsPerBrowser: { value: 5, why: 'sign-ins of one browser under way at once' },
+  edgeConnections: { value: 10_000, why: 'connections to one edge at once' },
+  edgePageBytes: { value: 16 * 1024 * 1024, why: 'static pages of one edge, all together' },
+  edgeAnswerBytes: { value: 1024 * 1024, why: 'one answer of an identity provider or authentication service' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;
