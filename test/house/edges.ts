@@ -19,7 +19,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   authority: ['kernel', 'spiffe', 'x509'],
   registry: ['kernel', 'spiffe', 'wire'],
   tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
-  routing: ['kernel', 'spiffe', 'wire'],
+  routing: ['kernel'],
   ledger: ['kernel', 'chain'],
   // wing
   sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'policy'],
