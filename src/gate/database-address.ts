@@ -46,8 +46,10 @@ function fromConnectionString(text: string, name: string): DatabaseAddress {
   const at: DatabaseAddress['at'] = directory.startsWith('/')
     ? { kind: 'unix', directory, port }
     : { kind: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port, tls: secured };
-  const password = url.password === '' ? undefined : new Secret(decodeURIComponent(url.password));
-  return { at, user: decodeURIComponent(url.username) || 'postgres', password, name };
+  const given = decodeURIComponent(url.password) || url.searchParams.get('password');
+  const password = given === null || given === '' ? undefined : new Secret(given);
+  const user = decodeURIComponent(url.username) || url.searchParams.get('user') || 'postgres';
+  return { at, user, password, name };
 }
 
 export function socketPathOf(at: { readonly directory: string; readonly port: number }): string {

@@ -44,7 +44,7 @@ export async function openFrontDoor(options: FrontDoorOptions): Promise<FrontDoo
     }
   });
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', (error) => log.debug('a client broke off', { error }));

@@ -304,6 +304,73 @@ test('a workload without a role is refused, and so is another database', async (
   await refused(bank.connect(ACCOUNTS, { database: 'postgres' }), 'DATABASE_ACCESS_DENIED');
 });
 
+test('a prepared statement shows each user own rows, and none without a context', async () => {
+  await using(ACCOUNTS, async (client) => {
+    const read = async (): Promise<number> =>
+      (await client.query({ name: 'mine', text: 'SELECT * FROM accounts' })).rows.length;
+    for (const _ of [1, 2, 3, 4, 5, 6]) {
+      assert.equal(await asUser(bank, client, ALICE, read), 2);
+      assert.equal(await asUser(bank, client, CAROL, read), 1);
+      assert.equal(await read(), 0);
+    }
+  });
+});
+
+test('statements that are sent before the answers come keep their order', async () => {
+  await using(ACCOUNTS, async (client) => {
+    const { token } = await bank.minters.token(ALICE);
+    const all = [
+      'BEGIN',
+      `SET hauberk.txn_token = '${token}'`,
+      'SELECT * FROM accounts',
+      'COMMIT',
+      'SELECT * FROM accounts',
+    ];
+    const answers = await Promise.all(all.map((sql) => client.query(sql)));
+    assert.deepEqual([answers[2]?.rows.length, answers[4]?.rows.length], [2, 0]);
+  });
+});
+
+test('a transaction that follows by COMMIT AND CHAIN has no context, and may be given one', async () => {
+  await using(ACCOUNTS, async (client) => {
+    for (const end of ['COMMIT AND CHAIN', 'ROLLBACK AND CHAIN']) {
+      const { token } = await bank.minters.token(ALICE);
+      await client.query('BEGIN');
+      await client.query(`SET hauberk.txn_token = '${token}'`);
+      assert.equal(await rowsOf(client), 2);
+      await client.query(end);
+      assert.equal(await rowsOf(client), 0);
+      await client.query(`SET hauberk.txn_token = '${token}'`);
+      assert.equal(await rowsOf(client), 2);
+      await client.query('ROLLBACK');
+    }
+  });
+});
+
+test('a savepoint that is rolled back takes the context with it only when it was set after it', async () => {
+  await using(ACCOUNTS, async (client) => {
+    const { token } = await bank.minters.token(ALICE);
+    for (const statement of ['BEGIN', `SET hauberk.txn_token = '${token}'`, 'SAVEPOINT a', 'ROLLBACK TO a'])
+      await client.query(statement);
+    assert.equal(await rowsOf(client), 2);
+    for (const statement of ['ROLLBACK', 'BEGIN', 'SAVEPOINT a', `SET hauberk.txn_token = '${token}'`, 'ROLLBACK TO a'])
+      await client.query(statement);
+    assert.equal(await rowsOf(client), 0);
+  });
+});
+
+test('a read-only and a serializable transaction take a context', async () => {
+  await using(ACCOUNTS, async (client) => {
+    for (const begin of ['BEGIN READ ONLY', 'BEGIN ISOLATION LEVEL SERIALIZABLE']) {
+      const { token } = await bank.minters.token(ALICE);
+      await client.query(begin);
+      await client.query(`SET hauberk.txn_token = '${token}'`);
+      assert.equal(await rowsOf(client), 2);
+      await client.query('COMMIT');
+    }
+  });
+});
+
 test('twenty clients at once each see their own', async () => {
   const seen = await Promise.all(
     Array.from({ length: 20 }, (_, index) =>

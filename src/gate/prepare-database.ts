@@ -39,7 +39,7 @@ export async function prepareDatabase(preparation: Preparation): Promise<void> {
     ipad,
     opad,
   ]);
-  await administrator.query("DELETE FROM hauberk.context_key WHERE made_at < now() - interval '30 days'");
+  await administrator.query("DELETE FROM hauberk.context_key WHERE made_at < now() - interval '1 year'");
 }
 
 async function makeDatabase(address: DatabaseAddress): Promise<void> {

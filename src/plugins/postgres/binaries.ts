@@ -67,8 +67,11 @@ function makeLinks(root: string, links: readonly Link[]): void {
   }
 }
 
+/** One copy for each version of the package; a copy that has all links is whole, for they are made last. */
 function completeCopy(shipped: string, links: readonly Link[], dir: string): string {
-  const copy = join(dir, 'postgresql');
+  const { version } = Object(JSON.parse(readFileSync(join(shipped, 'package.json'), 'utf8')));
+  const copy = join(dir, `postgresql-${String(version).replaceAll(/[^\w.-]/g, '')}`);
+  if (links.every(({ target }) => isPresent(join(copy, target)))) return copy;
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true, mode: 0o755 });
   cpSync(join(shipped, 'native'), join(copy, 'native'), { recursive: true, verbatimSymlinks: true });

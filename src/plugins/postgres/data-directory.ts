@@ -58,6 +58,15 @@ function initialize(place: DataDirectory, bin: string, account: Account, random:
   const [program = initdb, ...rest] = asAccount(account, [place.data, initdb], [...words, ...options]);
   const done = spawnSync(program, rest, { encoding: 'utf8', timeout: 60_000, env: serverEnvironment() });
   rmSync(handed, { force: true });
+  if (done.error !== undefined && program === 'setpriv') {
+    throw new Fault(
+      'PLATFORM_UNSUPPORTED',
+      'as root the database needs setpriv (util-linux) to run under another account',
+      {
+        cause: done.error,
+      },
+    );
+  }
   if (done.status !== 0) {
     rmSync(place.data, { recursive: true, force: true });
     throw new Fault('PROCESS_FAILED', 'initdb could not make the database', {
