@@ -2,6 +2,9 @@ import { newSpan, newTxn, parentSpanOf, type ReasonCodeName, type Receipt } from
 import { type Clock, Fault, type Log, type Random, randomHex } from '#kernel';
 import type { GateWorkload, TxnContext } from './gate-workload.ts';
 
+/** How peer and user of a transaction with a context were proven. */
+export const PROOF = 'x509-svid + txn-token + signed context';
+
 export interface Link {
   readonly effect: 'allow' | 'deny';
   readonly code: ReasonCodeName;

@@ -1,7 +1,7 @@
 import { isReasonCode, type ReasonCodeName, reasonCode } from '#chain';
-import type { Fault } from '#kernel';
+import { Fault } from '#kernel';
 import { type ErrorFields, errorResponse, parseErrorFields } from './error-fields.ts';
-import type { Receipts } from './receipts.ts';
+import { PROOF, type Receipts } from './receipts.ts';
 import { CONTEXT_STATES, REFUSED_STATE, sqlStateOf } from './sql-state.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -26,7 +26,7 @@ export class Refusals {
 
   leave(code: ReasonCodeName, { context, traceparent }: Transaction): string {
     const { peer, role, database: resource } = this.#who;
-    const proof = context === undefined ? 'x509-svid' : 'x509-svid + txn-token + signed context';
+    const proof = context === undefined ? 'x509-svid' : PROOF;
     return this.#receipts.leave({ effect: 'deny', code, peer, role, resource, proof, context, traceparent });
   }
 
@@ -66,4 +66,12 @@ function privilegeCode(state: string, fields: ErrorFields, transaction: Transact
 
 function tell({ code, sentence }: Refused, id: string): Buffer {
   return errorResponse({ severity: 'ERROR', sqlState: sqlStateOf(code), code, sentence, id });
+}
+
+export function misplaced(): Fault {
+  return new Fault('DATABASE_CONTEXT_MISPLACED', reasonCode('DATABASE_CONTEXT_MISPLACED').meaning);
+}
+
+export function roleChange(): Fault {
+  return new Fault('DATABASE_ROLE_CHANGE', reasonCode('DATABASE_ROLE_CHANGE').meaning);
 }

@@ -14,11 +14,6 @@ export class Transaction {
   touched = false;
   /** Its lack of a context has been reported. */
   reported = false;
-  #committed = false;
-
-  get committed(): boolean {
-    return this.#committed;
-  }
 
   onRowDescription(body: Buffer): void {
     if (tableIds(body).some((id) => id >= FIRST_USER_OBJECT)) this.touched = true;
@@ -26,7 +21,6 @@ export class Transaction {
 
   onCommand(tag: string): void {
     if (CHANGES.test(tag)) this.touched = true;
-    if (tag === 'COMMIT') this.#committed = true;
   }
 
   /** Whether the client must be told now that it worked without a context. True once. */
