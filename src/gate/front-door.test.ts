@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,6 +8,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { faultCode, ManualClock, silentLog, systemClock } from '#kernel';
+import { startPostgres } from '#plugins/postgres';
 import { pemCertificates } from '#x509';
 import { Administrator } from './administrator.ts';
 import { readDatabaseAddress } from './database-address.ts';
@@ -390,6 +391,48 @@ test('a table that a role may read without forced row-level security keeps the g
     log: silentLog,
   });
   await assert.rejects(work, (error) => faultCode(error) === 'CONFIG_INVALID');
+});
+
+test('an administrator is no role for a workload', async () => {
+  const { postgres } = bank;
+  const { startGate } = await import('./index.ts');
+  const work = startGate({
+    listen: { host: '127.0.0.1', port: 0 },
+    database: {
+      connectionString: `postgres://postgres:${readFileSync(postgres.passwordFile, 'utf8')}@${encodeURIComponent(postgres.socketDir)}:${postgres.port}/x`,
+      name: 'other',
+    },
+    document: {
+      database: 'other',
+      credentialLifetimeSeconds: 900,
+      roles: [{ spiffeId: ACCOUNTS, role: 'postgres' }],
+    },
+    workload: bank.workload,
+    clock: systemClock,
+    random: { bytes: (length) => Buffer.alloc(length, 11) },
+    log: silentLog,
+  });
+  await assert.rejects(
+    work,
+    (error) => faultCode(error) === 'CONFIG_INVALID' && String(error).includes('administrator'),
+  );
+});
+
+test('when the database is killed and started again the gate goes on', async () => {
+  const client = await bank.connect(ACCOUNTS);
+  const ended = new Promise((done) => client.once('end', done));
+  process.kill(bank.postgres.pid, 'SIGKILL');
+  await ended;
+  await bank.postgres.close();
+  await rejectsWith(bank.connect(ACCOUNTS), 'DATABASE_UNAVAILABLE');
+  const again = await startPostgres({ dir: join(bank.dir, 'pg'), log: silentLog });
+  const next = await bank.connect(ACCOUNTS);
+  const seen = await asUser(bank, next, ALICE, () => next.query('SELECT * FROM accounts'));
+  assert.equal(seen.rows.length, 2);
+  await next.end();
+  const other = await bank.connect('spiffe://bank-a/user-service');
+  await other.end();
+  await again.close();
 });
 
 test('a receipt of a refused client names the peer that was proven', async () => {

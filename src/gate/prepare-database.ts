@@ -58,8 +58,13 @@ async function makeRoles({ administrator, roles, address }: Preparation): Promis
   await administrator.query(`REVOKE ALL ON DATABASE ${quote(address.name)} FROM PUBLIC`);
   await administrator.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
   for (const role of roles) {
-    const found = await administrator.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
-    if (found.length === 0) await administrator.query(`CREATE ROLE ${quote(role)}`);
+    const [found] = await administrator.query('SELECT rolsuper FROM pg_roles WHERE rolname = $1', [role]);
+    if (role === address.user || found?.rolsuper === true) {
+      throw new Fault('CONFIG_INVALID', `the role ${role} is an administrator's and not for workloads`, {
+        details: { role },
+      });
+    }
+    if (found === undefined) await administrator.query(`CREATE ROLE ${quote(role)}`);
     const bare = 'LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
     await administrator.query(`ALTER ROLE ${quote(role)} ${bare}`);
     await administrator.query(`GRANT CONNECT ON DATABASE ${quote(address.name)} TO ${quote(role)}`);
