@@ -1,0 +1,115 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Dispatcher, Pool } from 'undici';
+import { Fault, isFault } from '#kernel';
+import { isHopByHop, type Route } from '#routing';
+import { SESSION_COOKIE } from './cookies.ts';
+
+export interface Forwarding {
+  readonly pool: Pool;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly route: Route;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** Called once, when the answer's head has come and before any of it goes on; what it throws ends the request. */
+  readonly onHead: (status: number, headers: IncomingMessage['headers']) => void;
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const OWN_ANSWER: ReadonlySet<string> = new Set(['x-request-id', 'txn-token', 'traceparent']);
+
+/**
+ * Streams a request to a service and its answer back. Bodies are not held; their length is kept. Throws `UPSTREAM_UNAVAILABLE`,
+ * `DEADLINE_EXCEEDED`, or the fault of the connection, as long as nothing of the answer has been sent; after that the connection is cut.
+ */
+export async function forward(forwarding: Forwarding): Promise<void> {
+  const { request, response, route } = forwarding;
+  const abort = new AbortController();
+  const timer = setTimeout(
+    () => abort.abort(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')),
+    route.timeoutMillis,
+  );
+  const gone = (): void => abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the client went away'));
+  response.once('close', gone);
+  try {
+    await sendAgain(forwarding, abort.signal, hasBody(request));
+  } catch (error) {
+    if (!response.headersSent) throw abort.signal.aborted ? abort.signal.reason : toUpstreamFault(error);
+    response.destroy();
+  } finally {
+    clearTimeout(timer);
+    response.removeListener('close', gone);
+  }
+}
+
+export function assertMethod(method: string): void {
+  if (!METHODS.has(method)) throw new Fault('ARGUMENT_INVALID', 'no such method is forwarded');
+}
+
+/** A kept connection may have been closed by the service just as it was used: reading is asked once more. */
+async function sendAgain(forwarding: Forwarding, signal: AbortSignal, body: boolean): Promise<void> {
+  const { method = '' } = forwarding.request;
+  try {
+    await send(forwarding, signal, body);
+  } catch (error) {
+    const repeatable = !body && (method === 'GET' || method === 'HEAD') && !forwarding.response.headersSent;
+    if (!repeatable || signal.aborted || !isLostConnection(error)) throw error;
+    await send(forwarding, signal, body);
+  }
+}
+
+async function send(forwarding: Forwarding, signal: AbortSignal, body: boolean): Promise<void> {
+  const { pool, request, response, path, headers, onHead, route } = forwarding;
+  const options: Dispatcher.RequestOptions<null> = {
+    method: methodOf(request),
+    path,
+    headers: { ...headers },
+    body: body ? request : null,
+    signal,
+  };
+  await pool.stream(options, ({ statusCode, headers: answered }) => {
+    const head = answerHeaders(answered, route);
+    onHead(statusCode, answered);
+    response.writeHead(statusCode, head);
+    return response;
+  });
+}
+
+function answerHeaders(answered: IncomingMessage['headers'], route: Route): OutgoingHttpHeaders {
+  const out: OutgoingHttpHeaders = {};
+  for (const [name, value] of Object.entries(answered)) {
+    if (value === undefined || isHopByHop(name) || OWN_ANSWER.has(name) || route.removeResponseHeaders.has(name))
+      continue;
+    if (name === 'set-cookie') out[name] = [value].flat().filter((one) => !namesOurCookie(one));
+    else out[name] = value;
+  }
+  for (const [name, value] of route.addResponseHeaders) out[name] = value;
+  return out;
+}
+
+/** A service may neither set nor end a session of the edge. */
+function namesOurCookie(line: string): boolean {
+  return line.trimStart().toLowerCase().startsWith(SESSION_COOKIE.toLowerCase());
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function methodOf({ method = 'GET' }: IncomingMessage): Dispatcher.HttpMethod {
+  assertMethod(method);
+  return method as Dispatcher.HttpMethod;
+}
+
+function isLostConnection(error: unknown): boolean {
+  const code: unknown = Object(error).code;
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
+}
+
+function toUpstreamFault(error: unknown): Fault {
+  if (isFault(error)) return error;
+  const cause: unknown = Object(error).cause;
+  return isFault(cause)
+    ? cause
+    : new Fault('UPSTREAM_UNAVAILABLE', 'the service behind did not answer', { cause: error });
+}
