@@ -28,7 +28,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // floor 3
   server: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'config', 'authority', 'registry', 'ledger', 'plugins'],
   agent: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'attestation', 'plugins'],
-  edge: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'config', 'routing', 'tokens', 'sdk'],
+  edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'config', 'routing', 'sdk'],
   gate: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'sdk'],
   up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
   cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up'],
