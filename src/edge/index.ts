@@ -1,1 +1,3 @@
-export { Sessions } from './sessions.ts';
+export { type EdgeConfig, parseEdgeConfig, readEdgeConfig } from './config.ts';
+export type { EdgeWorkload, MinterQuestion, RevocationSubject } from './edge-workload.ts';
+export { type EdgeOptions, type RunningEdge, startEdge } from './start-edge.ts';

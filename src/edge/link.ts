@@ -33,7 +33,8 @@ export class Link {
   }
 
   note(facts: Facts): void {
-    this.#facts = { ...this.#facts, ...facts };
+    const detail = { ...this.#facts.detail, ...facts.detail };
+    this.#facts = { ...this.#facts, ...facts, ...(Object.keys(detail).length === 0 ? {} : { detail }) };
   }
 
   /** Throws when no receipt can be left: then the request must not go on. */

@@ -35,13 +35,13 @@ export class SignIn {
     this.#rate = new Gcra({ clock: options.clock, ...RATE });
   }
 
-  async answer(arrival: Arrival, session: Session | undefined): Promise<void> {
+  async answer(arrival: Arrival, findSession: () => Session | undefined): Promise<void> {
     const { method, target } = arrival;
     const reading = method === 'GET' || method === 'HEAD';
     if (target.path === `${OWN_PREFIX}login` && reading) return this.#begin(arrival);
     if (target.path === CALLBACK && reading) return this.#finish(arrival);
     if (target.path === `${OWN_PREFIX}logout` && method === 'POST') return this.#end(arrival);
-    if (target.path === `${OWN_PREFIX}session` && reading) return this.#tell(arrival, session);
+    if (target.path === `${OWN_PREFIX}session` && reading) return this.#tell(arrival, findSession());
     throw new Fault('ROUTE_NOT_FOUND', 'no route leads there');
   }
 
@@ -78,8 +78,8 @@ export class SignIn {
     link.note({ user: user.spiffeId.toString(), tenant: user.tenant });
     const old = findCookie(cookies, SESSION_COOKIE);
     if (old !== undefined) sessions.end(old);
-    link.allow();
     const { cookie } = sessions.create(user);
+    link.allow();
     response.setHeader('set-cookie', [
       clearCookie(attempt.cookieName),
       setCookie(SESSION_COOKIE, cookie, sessionSeconds),
