@@ -33,9 +33,14 @@ export function findCookie(cookies: readonly Cookie[], name: string): string | u
 /** What of the cookies a service may see: none of ours. */
 export function foreignCookies(cookies: readonly Cookie[]): string {
   return cookies
-    .filter(({ name }) => !name.toLowerCase().startsWith(SESSION_COOKIE))
+    .filter(({ name }) => !isOwnCookie(name))
     .map(({ name, value }) => (name === '' ? value : `${name}=${value}`))
     .join('; ');
+}
+
+/** Browsers compare prefixes in any case (RFC 6265bis §5.5), so we do too. */
+export function isOwnCookie(name: string): boolean {
+  return name.toLowerCase().startsWith(SESSION_COOKIE.toLowerCase());
 }
 
 export function setCookie(name: string, value: string, maxAgeSeconds: number): string {

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Dispatcher, Pool } from 'undici';
 import { Fault, isFault } from '#kernel';
 import { isHopByHop, type Route } from '#routing';
-import { SESSION_COOKIE } from './cookies.ts';
+import { isOwnCookie } from './cookies.ts';
 
 export interface Forwarding {
   readonly pool: Pool;
@@ -89,7 +89,7 @@ function answerHeaders(answered: IncomingMessage['headers'], route: Route): Outg
 
 /** A service may neither set nor end a session of the edge. */
 function namesOurCookie(line: string): boolean {
-  return line.trimStart().toLowerCase().startsWith(SESSION_COOKIE.toLowerCase());
+  return isOwnCookie(line.trimStart());
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -189,7 +189,8 @@ export class FrontDoor {
     if (signIn && arrival !== undefined && !arrival.target.path.startsWith(OWN_PREFIX) && isNavigation(arrival)) {
       const { path, search } = arrival.target;
       response.setHeader('x-hauberk-code', fault.code);
-      return sendRedirect(response, `${OWN_PREFIX}login?return=${encodeURIComponent(`${path}${search}`)}`);
+      sendRedirect(response, `${OWN_PREFIX}login?return=${encodeURIComponent(`${path}${search}`)}`);
+      return;
     }
     const auth = this.#options.auth;
     const status =

@@ -1,11 +1,10 @@
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Fault, LIMITS } from '#kernel';
 import type { X509Svid } from '#spiffe';
-import { pemCertificates } from '#x509';
 import type { EdgeWorkload } from './edge-workload.ts';
 
 export type Scheme = 'http' | 'https';
@@ -80,7 +79,10 @@ class CurrentContext {
 }
 
 function pemOf({ privateKey, chain }: X509Svid): { readonly key: string | Buffer; readonly cert: string } {
-  return { key: privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: pemCertificates(chain) };
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    cert: chain.map((der) => new X509Certificate(der).toString()).join(''),
+  };
 }
 
 async function open(server: Server, options: ListenerOptions, scheme: Scheme): Promise<Listener> {
