@@ -23,6 +23,7 @@ export interface FetchResponse {
 
 const CONNECT_MILLIS = 10_000;
 const ANSWER_MILLIS = 30_000;
+const ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Opens mTLS to a service and verifies that it is the expected one before a byte is sent. No session is resumed. Throws `PEER_…`. */
 export function dialService(service: ServiceResource, identity: Identity): Promise<TLSSocket> {
@@ -91,7 +92,14 @@ export class ServicePool {
       };
       const call = httpsRequest(options, (response) => {
         const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        let length = 0;
+        response.on('data', (chunk: Buffer) => {
+          length += chunk.length;
+          if (length > ANSWER_BYTES) {
+            reject(new Fault('LIMIT_EXCEEDED', 'the answer is larger than the limit'));
+            response.destroy();
+          } else chunks.push(chunk);
+        });
         response.on('error', (cause) => reject(new Fault('UPSTREAM_UNAVAILABLE', 'the answer broke off', { cause })));
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString('utf8');
@@ -113,7 +121,9 @@ export class ServicePool {
     });
   }
 
+  /** Idle connections end at once, the others with the request that they carry: rotation breaks nothing under way. */
   close(): void {
-    this.#agent.destroy();
+    Reflect.set(this.#agent, 'keepAlive', false);
+    for (const sockets of Object.values(this.#agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 }

@@ -45,6 +45,12 @@ export class Identity {
     for (const listener of this.#listeners) listener();
   }
 
+  /** Who this workload is, also after its SVID has expired: receipts of denials still need the name. Throws `IDENTITY_UNAVAILABLE` before there was one. */
+  get id(): SpiffeId {
+    if (this.#svid === undefined) throw new Fault('IDENTITY_UNAVAILABLE', 'this workload has no identity');
+    return this.#svid.id;
+  }
+
   get known(): boolean {
     return this.#svid !== undefined;
   }

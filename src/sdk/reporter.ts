@@ -12,17 +12,23 @@ export class Reporter {
   #pending: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
+  #reserved = 0;
   #closed = false;
 
   constructor(send: (receiptsJson: string[]) => Promise<unknown>) {
     this.#send = send;
   }
 
-  /** Throws `LIMIT_EXCEEDED` when too many wait. */
-  add(receipt: Receipt): void {
-    if (this.#pending.length >= MAX_PENDING) throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the agent');
-    this.#pending.push(JSON.stringify(receipt));
-    this.#later(FLUSH_MILLIS);
+  /** Keeps room for one receipt, before what it will tell of is done; call what is returned once. Throws `LIMIT_EXCEEDED` when too many wait. */
+  reserve(): (receipt: Receipt) => void {
+    if (this.#pending.length + this.#reserved >= MAX_PENDING)
+      throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the agent');
+    this.#reserved++;
+    return (receipt) => {
+      this.#reserved--;
+      this.#pending.push(JSON.stringify(receipt));
+      this.#later(FLUSH_MILLIS);
+    };
   }
 
   async close(): Promise<void> {

@@ -48,7 +48,8 @@ export interface ServeOptions {
   readonly enforcement: Enforcement;
   /** This service in the registry. */
   readonly self: () => { readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
-  readonly report: (receipt: Receipt) => void;
+  /** Room for one receipt, taken before anything is done. Throws when there is none: then the answer is no. */
+  readonly reserve: () => (receipt: Receipt) => void;
   readonly fetch: (url: string, init: FetchInit) => Promise<FetchResponse>;
   readonly clock: Clock;
   readonly random: Random;
@@ -74,7 +75,7 @@ const SINGLE = [
  * user's token and the policy have been judged. Every request leaves a receipt.
  */
 export function createGuardedServer(options: ServeOptions, handler: Handler): Server {
-  const peers = new WeakMap<TLSSocket, VerifiedX509Svid>();
+  const peers = new WeakMap<TLSSocket, Peer>();
   const server = createServer({
     ...secureContext(options.identity),
     requestCert: true,
@@ -87,19 +88,49 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
     try {
-      peers.set(socket, options.identity.verify(peerChain(socket), 'client'));
+      peers.set(socket, new Peer(options.identity, peerChain(socket)));
       serveHttp?.call(server, socket);
     } catch (error) {
       refuseConnection(options, socket, toFault(error));
     }
   });
-  options.identity.onChange(() => server.setSecureContext(secureContext(options.identity)));
+  server.once(
+    'close',
+    options.identity.onChange(() => server.setSecureContext(secureContext(options.identity))),
+  );
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const socket: unknown = request.socket;
     const peer = peers.get(socket as TLSSocket);
     void answer(options, handler, { request, response, peer });
   });
   return server;
+}
+
+/** The peer of one connection. Judged again when the bundles have changed: an authority that was taken away ends open connections too. */
+class Peer {
+  readonly #identity: Identity;
+  readonly #chain: readonly Buffer[];
+  #generation: number;
+  #verified: VerifiedX509Svid;
+
+  /** Throws `PEER_…`. */
+  constructor(identity: Identity, chain: readonly Buffer[]) {
+    this.#identity = identity;
+    this.#chain = chain;
+    this.#generation = identity.generation;
+    this.#verified = identity.verify(chain, 'client');
+  }
+
+  /** Throws `PEER_…` when the peer would no longer be let in. */
+  verify(now: number): VerifiedX509Svid {
+    if (this.#generation !== this.#identity.generation) {
+      this.#verified = this.#identity.verify(this.#chain, 'client');
+      this.#generation = this.#identity.generation;
+    }
+    if (now >= this.#verified.notAfter)
+      throw new Fault('PEER_CERTIFICATE_EXPIRED', 'the certificate of the connection has expired');
+    return this.#verified;
+  }
 }
 
 function secureContext(identity: Identity): { key: string | Buffer; cert: string } {
@@ -110,9 +141,9 @@ function secureContext(identity: Identity): { key: string | Buffer; cert: string
 /** The peer is told the code and an id, and nothing is read from it. */
 function refuseConnection(options: ServeOptions, socket: TLSSocket, fault: Fault): void {
   const receipt = newReceipt(options, { effect: 'deny', code: codeOf(fault), txn: newTxn(options.random) });
-  options.report(receipt);
+  leave(options, receipt);
   const body = denialBody(fault, receipt.id);
-  const { http } = reasonCode(fault.code);
+  const { http } = reasonCode(codeOf(fault));
   socket.on('error', () => socket.destroy());
   // What the peer sent is thrown away unread, or its arrival after the end would reset the connection before the answer is seen.
   socket.resume();
@@ -122,10 +153,19 @@ function refuseConnection(options: ServeOptions, socket: TLSSocket, fault: Fault
   );
 }
 
+/** A denial stands whether or not there is room for its receipt. */
+function leave(options: ServeOptions, receipt: Receipt): void {
+  try {
+    options.reserve()(receipt);
+  } catch {
+    // Full: the agent has been away for long, and what fails closed needs no receipt to be safe.
+  }
+}
+
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  readonly peer: VerifiedX509Svid | undefined;
+  readonly peer: Peer | undefined;
 }
 
 async function answer(options: ServeOptions, handler: Handler, exchange: Exchange): Promise<void> {
@@ -136,30 +176,30 @@ async function answer(options: ServeOptions, handler: Handler, exchange: Exchang
     txn: newTxn(options.random),
     span: newSpan(options.random),
   };
-  const report = (change: Pick<Receipt, 'effect' | 'code'>): Receipt => {
+  const receiptOf = (change: Pick<Receipt, 'effect' | 'code'>): Receipt => {
     const durationUs = Math.round((options.clock.monotonic() - start) * 1000);
-    const receipt = newReceipt(options, {
-      ...facts,
-      startedAt: new Date(startedAt).toISOString(),
-      durationUs,
-      ...change,
-    });
-    options.report(receipt);
-    return receipt;
+    return newReceipt(options, { ...facts, startedAt: new Date(startedAt).toISOString(), durationUs, ...change });
   };
+  let report = (receipt: Receipt): void => leave(options, receipt);
   try {
+    report = options.reserve();
     const guarded = await admit(options, exchange, facts);
     const result = await handler(guarded);
-    report({ effect: 'allow', code: 'ALLOWED' });
-    response.writeHead(result.status ?? 200, { ...result.headers }).end(result.body);
+    response.writeHead(result.status ?? 200, { ...result.headers });
+    report(receiptOf({ effect: 'allow', code: 'ALLOWED' }));
+    response.end(result.body);
   } catch (error) {
     const fault = toFault(error);
-    const receipt = report({ effect: 'deny', code: codeOf(fault) });
+    const receipt = receiptOf({ effect: 'deny', code: codeOf(fault) });
+    report(receipt);
     request.resume();
     if (response.headersSent) response.destroy();
     else
       response
-        .writeHead(reasonCode(fault.code).http, { 'content-type': 'application/json', 'x-hauberk-code': codeOf(fault) })
+        .writeHead(reasonCode(codeOf(fault)).http, {
+          'content-type': 'application/json',
+          'x-hauberk-code': codeOf(fault),
+        })
         .end(denialBody(fault, receipt.id));
   }
 }
@@ -167,14 +207,11 @@ async function answer(options: ServeOptions, handler: Handler, exchange: Exchang
 /** Peer → ambiguity → token → policy, in this order; the facts found so far are in the receipt of whatever fails. */
 async function admit(
   options: ServeOptions,
-  { request, peer }: Exchange,
+  { request, peer: connection }: Exchange,
   facts: { -readonly [K in keyof Receipt]?: Receipt[K] },
 ): Promise<GuardedRequest> {
-  const now = options.clock.now();
-  if (peer === undefined || now >= peer.notAfter)
-    throw new Fault('PEER_CERTIFICATE_EXPIRED', 'the certificate of the connection has expired');
-  if (options.identity.bundles().get(peer.id.trustDomain) === undefined)
-    throw new Fault('PEER_TRUST_DOMAIN_UNKNOWN', 'the trust domain is no longer trusted here');
+  const peer = connection?.verify(options.clock.now());
+  if (peer === undefined) throw new Fault('PEER_CERTIFICATE_MISSING', 'no certificate was presented');
   Object.assign(facts, { peer: peer.id.toString(), proof: 'x509-svid' });
   assertSingleFields(request.rawHeaders);
   const audience = options.identity.svid().id.trustDomain;
@@ -189,7 +226,7 @@ async function admit(
   const txn = facts.txn ?? newTxn(options.random);
   const parentSpan = parentSpanOf(request.headers.traceparent?.toString(), txn);
   if (parentSpan !== undefined) facts.parentSpan = parentSpan;
-  const url = new URL(request.url ?? '/', 'https://service');
+  const url = parseTarget(request.url);
   const method = request.method ?? 'GET';
   const decision = options.enforcement.reach(audience)?.decide({
     workload: options.self(),
@@ -259,6 +296,14 @@ function assertSingleFields(rawHeaders: readonly string[]): void {
   }
 }
 
+function parseTarget(target: string | undefined): URL {
+  try {
+    return new URL(target ?? '/', 'https://service');
+  } catch (cause) {
+    throw new Fault('ARGUMENT_INVALID', 'the target of the request is no path', { cause });
+  }
+}
+
 function bodyReader(request: IncomingMessage): () => Promise<string> {
   let reading: Promise<string> | undefined;
   return () => {
@@ -295,7 +340,7 @@ function flat(headers: IncomingMessage['headers']): Record<string, string> {
 }
 
 function newReceipt(options: ServeOptions, facts: Partial<Receipt> & Pick<Receipt, 'effect' | 'code'>): Receipt {
-  const { id } = options.identity.svid();
+  const { id } = options.identity;
   return {
     id: randomHex(options.random, 16),
     txn: newTxn(options.random),

@@ -107,7 +107,7 @@ export class Workload {
         identity: this.#identity,
         enforcement: this.#enforcement,
         self: () => this.#enforcement.service(name, namespace) ?? { namespace, labels: {} },
-        report: (receipt) => this.#reporter.add(receipt),
+        reserve: () => this.#reporter.reserve(),
         fetch: (url, init) => this.#request(url, init, namespace),
         clock: this.#clock,
         random: this.#random,
