@@ -260,9 +260,9 @@ const PEOPLE: Readonly<Record<string, object>> = {
 /** oidc-provider with its own development pages: any password will do. It publishes no types. */
 async function newProvider(issuer: string, redirectUri: string): Promise<RequestListener> {
   const name: string = 'oidc-provider';
-  const { Provider } = await import(name);
   const { warn } = console;
   console.warn = () => {};
+  const { Provider } = await import(name);
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -277,6 +277,7 @@ async function newProvider(issuer: string, redirectUri: string): Promise<Request
     claims: { openid: ['sub'], profile: ['name', 'tenant', 'user_id', 'roles'], email: ['email', 'email_verified'] },
     cookies: { keys: ['a key of the test'] },
     pkce: { required: () => true },
+    ttl: { Session: 600, Grant: 600, AccessToken: 600, IdToken: 600, Interaction: 600, AuthorizationCode: 60 },
   });
   console.warn = warn;
   return provider.callback();

@@ -29,7 +29,9 @@ export async function forward(forwarding: Forwarding): Promise<void> {
     () => abort.abort(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')),
     route.timeoutMillis,
   );
-  const gone = (): void => abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the client went away'));
+  const gone = (): void => {
+    if (!response.writableFinished) abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the client went away'));
+  };
   response.once('close', gone);
   try {
     await sendAgain(forwarding, abort.signal, hasBody(request));

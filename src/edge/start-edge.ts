@@ -11,6 +11,7 @@ import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './
 import { LoginAttempts } from './login-attempts.ts';
 import { Minters, registerAtStart } from './minters.ts';
 import { readPages } from './pages.ts';
+import { pooledRandom } from './pooled-random.ts';
 import { Provider } from './provider.ts';
 import { Sessions } from './sessions.ts';
 import { SignIn } from './sign-in.ts';
@@ -50,7 +51,7 @@ export async function startEdge(options: EdgeOptions): Promise<RunningEdge> {
     const workload = life.own(options.workload ?? (await connectAgent(options)));
     const minters = await openMinters(options, workload, settings, routes);
     const upstreams = life.own(new Upstreams(workload));
-    const parts = { ...options, workload, minters };
+    const parts = { ...options, workload, minters, random: pooledRandom(options.random) };
     const sessions = openSessions(options, settings);
     const door = life.own(
       new FrontDoor({
