@@ -19,8 +19,8 @@ export async function run(): Promise<readonly Figure[]> {
     await browser.signIn(house);
     const cookie = `__Host-hauberk=${browser.jar.get('bank.localhost')?.get('__Host-hauberk')}`;
     const headers = { host: house.host, cookie, accept: 'application/json' };
-    const limit = await measure(bare.port, '/accounts', headers, house);
-    const value = await measure(house.port, '/bank-a/accounts', headers, house);
+    const limit = await measure(bare.port, '/fixed', headers, house);
+    const value = await measure(house.port, '/bank-a/fixed', headers, house);
     const ratio = value / limit;
     return [
       {

@@ -119,7 +119,7 @@ export interface HouseOptions {
   readonly routes?: readonly unknown[];
 }
 
-/** `hang`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
+/** `fixed`, `hang`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
 const service =
   (seen: Seen[]): RequestListener =>
   (incoming, response) => {
@@ -127,6 +127,7 @@ const service =
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
       const { method = '', url = '', rawHeaders, headers } = incoming;
+      if (url.includes('fixed')) return void response.end('fixed');
       seen.push({ method, url, rawHeaders, headers, body: Buffer.concat(chunks).toString() });
       if (url.includes('hang')) return;
       if (url.includes('cut')) return void incoming.socket.destroy();
