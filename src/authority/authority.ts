@@ -137,7 +137,7 @@ export class Authority implements Closeable {
       notBefore,
       notAfter,
       spki: request.publicKeySpki,
-      issuerKeyId: keyId(active.certificate.spki),
+      issuerKeyId: active.certificate.subjectKeyId ?? keyId(active.certificate.spki),
       uri: request.id.toString(),
       ...(request.dnsNames === undefined ? {} : { dnsNames: request.dnsNames }),
     });

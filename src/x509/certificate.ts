@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { Fault, isFault, LIMITS } from '#kernel';
 import {
+  assertDer,
   contextTag,
   DerReader,
   derFault,
@@ -96,12 +97,13 @@ function readSignedPart(reader: DerReader, outerAlgorithm: Buffer): SignedPart {
   const algorithm = reader.read(TAG.sequence);
   // RFC 5280 §4.1.1.2: both places name the same algorithm, parameters included.
   if (!algorithm.encoding.equals(outerAlgorithm)) throw certificateFault('its two signature algorithms differ');
-  const issuerDer = reader.read(TAG.sequence).encoding;
+  assertDer(algorithm, 3);
+  const issuerDer = readName(reader);
   const validity = reader.enter(TAG.sequence);
   const notBefore = readTime(validity.next());
   const notAfter = readTime(validity.next());
   validity.end();
-  const subjectDer = reader.read(TAG.sequence).encoding;
+  const subjectDer = readName(reader);
   const spki = reader.read(TAG.sequence).encoding;
   reader.optional(contextTag(1, false));
   reader.optional(contextTag(2, false));
@@ -128,6 +130,23 @@ function readVersion(reader: DerReader): number {
   reader.end();
   if (version !== 2 && version !== 3) throw certificateFault('its version is neither 2 nor 3');
   return version;
+}
+
+/** A distinguished name (RFC 5280 §4.1.2.4): sets of pairs of a type and a value. Compared byte by byte, so its text is not read. */
+function readName(reader: DerReader): Buffer {
+  const name = reader.read(TAG.sequence);
+  const parts = new DerReader(name.content, 3);
+  while (!parts.done) {
+    const set = parts.enter(TAG.set);
+    if (set.done) throw derFault('a part of a name is empty');
+    while (!set.done) {
+      const pair = set.enter(TAG.sequence);
+      readOid(pair.read(TAG.oid));
+      assertDer(pair.next(), 6);
+      pair.end();
+    }
+  }
+  return name.encoding;
 }
 
 function readSerial(content: Buffer): string {
@@ -159,6 +178,10 @@ export function readPublicKey(spki: Buffer): KeyObject {
 }
 
 function openPublicKey(spki: Buffer): KeyObject {
+  // OpenSSL also takes BER here and bytes after the end.
+  const reader = new DerReader(spki);
+  assertDer(reader.read(TAG.sequence), 1);
+  reader.end();
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch (error) {

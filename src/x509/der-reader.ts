@@ -108,6 +108,15 @@ export class DerReader {
   }
 }
 
+const CONSTRUCTED = 0x20;
+
+/** Walks a value whose content is not interpreted, so that it is DER to its last byte: names, algorithms, keys. */
+export function assertDer(value: DerValue, depth: number): void {
+  if ((value.tag & CONSTRUCTED) === 0) return;
+  const reader = new DerReader(value.content, depth);
+  while (!reader.done) assertDer(reader.next(), depth + 1);
+}
+
 export function derFault(rule: string, cause?: unknown): Fault {
   return new Fault('DER_INVALID', `not a DER encoding: ${rule}`, cause === undefined ? {} : { cause });
 }

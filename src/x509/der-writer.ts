@@ -1,17 +1,20 @@
 import { TAG } from './der-reader.ts';
 
-/** Encodes one value with a minimal length (X.690 §10.1). */
+/** Encodes one value with a minimal length (X.690 §10.1), in one allocation. */
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   let length = 0;
   for (const content of contents) length += content.length;
-  return Buffer.concat([header(tag, length), ...contents]);
-}
-
-function header(tag: number, length: number): Buffer {
-  if (length < 0x80) return Buffer.from([tag, length]);
-  if (length < 0x100) return Buffer.from([tag, 0x81, length]);
-  if (length < 0x1_0000) return Buffer.from([tag, 0x82, length >> 8, length & 0xff]);
-  return Buffer.from([tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff]);
+  const width = length < 0x80 ? 0 : length < 0x100 ? 1 : length < 0x1_0000 ? 2 : 3;
+  const value = Buffer.allocUnsafe(2 + width + length);
+  value[0] = tag;
+  value[1] = width === 0 ? length : 0x80 | width;
+  if (width > 0) value.writeUIntBE(length, 2, width);
+  let offset = 2 + width;
+  for (const content of contents) {
+    value.set(content, offset);
+    offset += content.length;
+  }
+  return value;
 }
 
 export const sequence = (...contents: readonly Uint8Array[]): Buffer => der(TAG.sequence, ...contents);
@@ -43,8 +46,18 @@ function base128(part: number): number[] {
 
 /** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5). Whole seconds. */
 export function time(millis: number): Buffer {
-  const text = new Date(millis).toISOString().replace(/[-:T]|\.\d{3}/g, '');
-  return text < '2050'
-    ? der(TAG.utcTime, Buffer.from(text.slice(2), 'latin1'))
-    : der(TAG.generalizedTime, Buffer.from(text, 'latin1'));
+  const date = new Date(millis);
+  const year = date.getUTCFullYear();
+  const rest = [
+    date.getUTCMonth() + 1,
+    date.getUTCDate(),
+    date.getUTCHours(),
+    date.getUTCMinutes(),
+    date.getUTCSeconds(),
+  ];
+  const short = year >= 1950 && year < 2050;
+  const text = (short ? two(year % 100) : `${year}`) + rest.map(two).join('');
+  return der(short ? TAG.utcTime : TAG.generalizedTime, Buffer.from(`${text}Z`, 'latin1'));
 }
+
+const two = (value: number): string => (value < 10 ? `0${value}` : `${value}`);

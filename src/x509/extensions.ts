@@ -1,4 +1,5 @@
 import {
+  assertDer,
   contextTag,
   type DerReader,
   derFault,
@@ -86,7 +87,8 @@ function readOne(found: Mutable<Extensions>, id: string, critical: boolean, valu
       const inner = value.enter(TAG.sequence);
       const keyId = inner.optional(contextTag(0, false));
       if (keyId !== undefined) found.authorityKeyId = keyId.content;
-      return true;
+      while (!inner.done) assertDer(inner.next(), 6);
+      break;
     }
     case OID.nameConstraints:
       found.nameConstraints = readNameConstraints(value.enter(TAG.sequence));

@@ -10,7 +10,7 @@ export interface PathQuestion {
   readonly roots: readonly Certificate[];
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** The leaf's role, checked when the leaf has an extended key usage. */
+  /** The leaf's role, checked on every certificate of the path that has an extended key usage. */
   readonly purpose?: 'server' | 'client';
 }
 
@@ -70,8 +70,9 @@ function issues(search: Search, issuer: Certificate, subject: Certificate): bool
 
 /** The checks that need the whole path. Expired paths are remembered, so that the caller can be told. */
 function accept(search: Search, path: readonly Certificate[]): readonly Certificate[] | undefined {
-  if (!isWellFormedPath(path)) return undefined;
-  const { at } = search.question;
+  const { at, purpose } = search.question;
+  // RFC 5280 leaves it open; as everybody else does, an authority that is limited to other uses does not issue for this one.
+  if (!isWellFormedPath(path) || !path.every((certificate) => isMeantFor(certificate, purpose))) return undefined;
   if (path.some((certificate) => at < certificate.notBefore || at > certificate.notAfter)) {
     search.expired = true;
     return undefined;
@@ -106,11 +107,13 @@ function mayIssue(certificate: Certificate): boolean {
 function assertUsableLeaf(leaf: Certificate, purpose: PathQuestion['purpose']): void {
   if (leaf.unknownCritical.length > 0)
     throw untrusted('the certificate has a critical extension that is not understood');
-  if (purpose === undefined || leaf.extKeyUsage === undefined) return;
+  if (!isMeantFor(leaf, purpose)) throw untrusted('the certificate is not meant for this use');
+}
+
+function isMeantFor(certificate: Certificate, purpose: PathQuestion['purpose']): boolean {
+  if (purpose === undefined || certificate.extKeyUsage === undefined) return true;
   const wanted = purpose === 'server' ? OID.serverAuth : OID.clientAuth;
-  if (!leaf.extKeyUsage.includes(wanted) && !leaf.extKeyUsage.includes(OID.anyExtendedKeyUsage)) {
-    throw untrusted('the certificate is not meant for this use');
-  }
+  return certificate.extKeyUsage.includes(wanted) || certificate.extKeyUsage.includes(OID.anyExtendedKeyUsage);
 }
 
 function untrusted(rule: string): Fault {

@@ -34,6 +34,10 @@ const CA_FIXED = Buffer.concat([
   extension(OID.keyUsage, true, bits(Buffer.from([0b0000_0110]), 1)),
   extension(OID.basicConstraints, true, sequence(boolean(true))),
 ]);
+const SUBJECT_KEY_ID = oid(OID.subjectKeyId);
+const AUTHORITY_KEY_ID = oid(OID.authorityKeyId);
+const ALT_NAME = oid(OID.subjectAltName);
+const ALT_NAME_CRITICAL = Buffer.concat([oid(OID.subjectAltName), boolean(true)]);
 
 /** The signed part of a certificate (TBSCertificate, RFC 5280 §4.1.2). */
 export function encodeSignedPart(profile: CertificateProfile): Buffer {
@@ -42,10 +46,10 @@ export function encodeSignedPart(profile: CertificateProfile): Buffer {
   const emptySubject = profile.subject.length === 2;
   const extensions = sequence(
     profile.kind === 'ca' ? CA_FIXED : LEAF_FIXED,
-    extension(OID.subjectKeyId, false, octets(keyId(profile.spki))),
-    extension(OID.authorityKeyId, false, sequence(der(contextTag(0, false), profile.issuerKeyId))),
+    sequence(SUBJECT_KEY_ID, octets(octets(keyId(profile.spki)))),
+    sequence(AUTHORITY_KEY_ID, octets(sequence(der(contextTag(0, false), profile.issuerKeyId)))),
     // RFC 5280 §4.2.1.6: critical when the subject is empty.
-    extension(OID.subjectAltName, emptySubject, sequence(...names)),
+    sequence(emptySubject ? ALT_NAME_CRITICAL : ALT_NAME, octets(sequence(...names))),
   );
   return sequence(
     VERSION_3,
