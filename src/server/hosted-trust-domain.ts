@@ -63,7 +63,8 @@ export class HostedTrustDomain implements Closeable {
   /** The server's certificate in this trust domain; undefined when it has expired and a new one is under way. */
   secureContext(): SecureContext | undefined {
     if (this.#clock.now() < this.#contextUntil) return this.#context;
-    void this.#renew();
+    // A failure here denies this handshake; the next one tries again.
+    void this.#renew().catch(() => undefined);
     return undefined;
   }
 

@@ -303,6 +303,45 @@ test('a restart loses nothing, and every change stands in a ledger that verifies
     assert.deepEqual(explanation, []);
   }));
 
+test('an agent cannot report what only the server records, an unknown code, another trust domain or what is no JSON', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const sound = {
+      id: 'a'.repeat(32),
+      txn: 'b'.repeat(32),
+      span: 'c'.repeat(16),
+      kind: 'service',
+      trustDomain: 'bank-a',
+      effect: 'deny',
+      code: 'POLICY_NO_POLICY',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      durationUs: 1,
+    };
+    const report = (...receipts: object[]) =>
+      client.reportReceipts({ trustDomain: 'bank-a', receiptsJson: receipts.map((one) => JSON.stringify(one)) });
+    for (const forged of [
+      { kind: 'registry' },
+      { kind: 'identity' },
+      { kind: 'minter' },
+      { kind: 'agent' },
+      { kind: 'other' },
+      { code: 'NO_SUCH_CODE' },
+      { code: 'toString' },
+      { trustDomain: 'bank-b' },
+    ])
+      await assert.rejects(report(sound, { ...sound, ...forged }), (error) => faultCode(error) === 'ARGUMENT_INVALID');
+    await assert.rejects(
+      client.reportReceipts({ trustDomain: 'bank-a', receiptsJson: ['{'] }),
+      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+    );
+    await assert.rejects(house.admin.why({ id: sound.id }), (error) => faultCode(error) === 'NOT_FOUND');
+    assert.equal((await report(sound, sound)).accepted, 2);
+    const { receiptsJson, explanation } = await house.admin.why({ id: sound.txn });
+    assert.equal(receiptsJson.length, 1);
+    assert.match(explanation.join(), /POLICY_NO_POLICY/);
+    await client.close();
+  }));
+
 test('documents that are wrong change nothing', () =>
   withHouse(async (house) => {
     const before = await house.admin.status({});

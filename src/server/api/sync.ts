@@ -1,4 +1,4 @@
-import type { Receipt } from '#chain';
+import { isReasonCode, type Receipt } from '#chain';
 import { Fault, isFault, LIMITS } from '#kernel';
 import { type AgentRecord, entriesOfAgent } from '#registry';
 import { bindService, type ServiceBinding } from '#rpc';
@@ -71,6 +71,15 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       });
       const previousSerial = caller.peer?.serial ?? agent.serial;
       await registry.putAgent({ ...agent, serial: serialOf(issued.chain), previousSerial, expiresAt: issued.notAfter });
+      await state.recorder.note({
+        kind: 'agent',
+        trustDomain: hosted.name,
+        effect: 'allow',
+        code: 'ALLOWED',
+        action: 'renew',
+        proof: 'x509-svid',
+        detail: { alias: agent.alias, serial: issued.serial },
+      });
       return { certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
@@ -214,11 +223,29 @@ function assertVersion(version: number): void {
 function parseReceipt(json: string, trustDomain: string): Receipt {
   if (Buffer.byteLength(json) > LIMITS.receiptBytes.value)
     throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
-  const value: unknown = JSON.parse(json);
+  const value = readJson(json);
   if (!isReceiptShape(value) || value.trustDomain !== trustDomain)
     throw new Fault('ARGUMENT_INVALID', 'a receipt is malformed or of another trust domain');
   return value;
 }
+
+function readJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new Fault('ARGUMENT_INVALID', 'a receipt is not JSON', { cause });
+  }
+}
+
+/** What nodes report. The other kinds are the server's own word: an agent that could report them could forge its records. */
+const REPORTED_KINDS: ReadonlySet<unknown> = new Set<Receipt['kind']>([
+  'edge',
+  'login',
+  'service',
+  'guard',
+  'database',
+  'workload-api',
+]);
 
 function isReceiptShape(value: unknown): value is Receipt {
   if (typeof value !== 'object' || value === null) return false;
@@ -230,8 +257,10 @@ function isReceiptShape(value: unknown): value is Receipt {
   return (
     ids &&
     effect &&
+    REPORTED_KINDS.has(receipt.kind) &&
     typeof receipt.trustDomain === 'string' &&
     typeof receipt.startedAt === 'string' &&
-    typeof receipt.code === 'string'
+    typeof receipt.code === 'string' &&
+    isReasonCode(receipt.code)
   );
 }
