@@ -61,9 +61,11 @@ export class State implements Closeable {
     return hosted;
   }
 
-  /** Commits changes of one trust domain, records each, and brings a new trust domain to life. */
+  /** Commits changes of one trust domain, records each, brings a new trust domain to life and stops one that is removed. */
   async commit(trustDomain: string, changes: readonly Change[], by: string): Promise<Committed> {
-    const committed = await this.registry.commit(trustDomain, changes);
+    const ends = changes.some((change) => change.kind === 'TrustDomain' && change.body === null);
+    const committed = await this.registry.commit(trustDomain, ends ? this.#withBundle(trustDomain, changes) : changes);
+    if (ends) await this.#unhost(trustDomain);
     const { revision } = committed;
     await this.recorder.note(
       ...committed.changes.map((change) => ({
@@ -86,6 +88,18 @@ export class State implements Closeable {
   async close(): Promise<void> {
     for (const hosted of this.#hosted.values()) await hosted.close();
     for (const close of this.#closers) await close();
+  }
+
+  /** Who trusted a trust domain that is removed loses its bundle in the same revision. */
+  #withBundle(trustDomain: string, changes: readonly Change[]): readonly Change[] {
+    if (this.registry.find('Bundle', trustDomain, trustDomain) === undefined) return changes;
+    return [...changes, { kind: 'Bundle', key: trustDomain, body: null }];
+  }
+
+  async #unhost(trustDomain: string): Promise<void> {
+    const hosted = this.#hosted.get(trustDomain);
+    this.#hosted.delete(trustDomain);
+    await hosted?.close();
   }
 
   /** Opens the authority, and keeps its bundle in the registry of its own and of every trust domain that federates with it. */
