@@ -19,7 +19,7 @@ export interface LedgerStore extends Closeable {
   last(trustDomain: string): Promise<LedgerRecord | undefined>;
   /** Writes all records durably, or none. Throws `ALREADY_EXISTS` when an index is taken. */
   append(records: readonly LedgerRecord[]): Promise<void>;
-  has(receiptId: string): Promise<boolean>;
+  has(trustDomain: string, receiptId: string): Promise<boolean>;
   /** Records whose txn or receipt id it is, of every trust domain. */
   find(id: string): Promise<readonly LedgerRecord[]>;
   recent(limit: number): Promise<readonly LedgerRecord[]>;

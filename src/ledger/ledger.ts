@@ -42,7 +42,9 @@ export class Ledger {
     const found = await this.#store.find(id);
     const txns = new Set(found.map((record) => record.txn));
     const records = new Map<string, LedgerRecord>();
-    for (const txn of txns) for (const record of await this.#store.find(txn)) records.set(record.receiptId, record);
+    for (const txn of txns)
+      for (const record of await this.#store.find(txn))
+        records.set(`${record.trustDomain} ${record.receiptId}`, record);
     return [...records.values()].map(receiptOf);
   }
 
@@ -61,8 +63,10 @@ export class Ledger {
     const records: LedgerRecord[] = [];
     const ids = new Set<string>();
     for (const receipt of receipts) {
-      if (ids.has(receipt.id) || (await this.#store.has(receipt.id))) continue;
-      ids.add(receipt.id);
+      // An id is a trust domain's own: another one's receipt of the same id must not suppress it.
+      const identity = `${receipt.trustDomain} ${receipt.id}`;
+      if (ids.has(identity) || (await this.#store.has(receipt.trustDomain, receipt.id))) continue;
+      ids.add(identity);
       const head = heads.get(receipt.trustDomain) ?? (await this.#head(receipt.trustDomain));
       const record = newRecord(receipt, head);
       heads.set(receipt.trustDomain, { index: record.index + 1, hash: record.hash });

@@ -5,10 +5,11 @@ import { numberOf, openDatabase, type Row, textOf, transaction } from './databas
 const VERSION = 1;
 const SCHEMA = `
   CREATE TABLE record (
-    trust_domain TEXT NOT NULL, position INTEGER NOT NULL, receipt_id TEXT NOT NULL UNIQUE, txn TEXT NOT NULL, body TEXT NOT NULL,
-    hash TEXT NOT NULL, PRIMARY KEY (trust_domain, position)
+    trust_domain TEXT NOT NULL, position INTEGER NOT NULL, receipt_id TEXT NOT NULL, txn TEXT NOT NULL, body TEXT NOT NULL,
+    hash TEXT NOT NULL, PRIMARY KEY (trust_domain, position), UNIQUE (trust_domain, receipt_id)
   ) STRICT;
-  CREATE INDEX record_by_txn ON record (txn)`;
+  CREATE INDEX record_by_txn ON record (txn);
+  CREATE INDEX record_by_receipt ON record (receipt_id)`;
 
 /** Ledgers in one SQLite file. */
 export class SqliteLedgerStore implements LedgerStore {
@@ -30,8 +31,12 @@ export class SqliteLedgerStore implements LedgerStore {
     });
   }
 
-  async has(receiptId: string): Promise<boolean> {
-    return this.#database.prepare('SELECT 1 FROM record WHERE receipt_id = ?').get(receiptId) !== undefined;
+  async has(trustDomain: string, receiptId: string): Promise<boolean> {
+    return (
+      this.#database
+        .prepare('SELECT 1 FROM record WHERE trust_domain = ? AND receipt_id = ?')
+        .get(trustDomain, receiptId) !== undefined
+    );
   }
 
   async find(id: string): Promise<readonly LedgerRecord[]> {

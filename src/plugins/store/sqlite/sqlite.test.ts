@@ -188,6 +188,21 @@ test('a receipt is written once, whoever reports it how often', () =>
     assert.notEqual(result?.head, EMPTY_HEAD);
   }));
 
+test('a receipt of one trust domain cannot suppress one of another by taking its id', () =>
+  inDirectory(async (directory) => {
+    const ledger = new Ledger(new SqliteLedgerStore(join(directory, 'ledger.db')));
+    await ledger.append([receipt('1', { trustDomain: 'bank-b' })]);
+    await ledger.append([receipt('1'), receipt('1', { trustDomain: 'bank-b' })]);
+    assert.deepEqual(
+      (await ledger.verify()).map(({ trustDomain, receipts }) => [trustDomain, receipts]),
+      [
+        ['bank-a', 1],
+        ['bank-b', 1],
+      ],
+    );
+    assert.equal((await ledger.transactionOf('a'.repeat(32))).length, 2);
+  }));
+
 for (const [what, sql] of [
   ['changed', `UPDATE record SET body = replace(body, 'ALLOWED', 'POLICY_DENIED') WHERE position = 2`],
   ['dropped', 'DELETE FROM record WHERE position = 2'],
