@@ -1,10 +1,9 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import { Fault, isFault, LIMITS } from '#kernel';
 import {
   assertDer,
   contextTag,
   DerReader,
-  derFault,
   readBitBytes,
   readInteger,
   readOid,
@@ -13,7 +12,9 @@ import {
   TAG,
 } from './der-reader.ts';
 import { type Extensions, type KeyUsage, type NameConstraints, readExtensions } from './extensions.ts';
+import { readName } from './name.ts';
 import { signatureScheme } from './oids.ts';
+import { readPublicKey } from './public-key.ts';
 
 /** A certificate that has been read strictly (RFC 5280 §4.1). Reading says nothing about trust: see `verifyPath`. */
 export interface Certificate {
@@ -132,23 +133,6 @@ function readVersion(reader: DerReader): number {
   return version;
 }
 
-/** A distinguished name (RFC 5280 §4.1.2.4): sets of pairs of a type and a value. Compared byte by byte, so its text is not read. */
-function readName(reader: DerReader): Buffer {
-  const name = reader.read(TAG.sequence);
-  const parts = new DerReader(name.content, 3);
-  while (!parts.done) {
-    const set = parts.enter(TAG.set);
-    if (set.done) throw derFault('a part of a name is empty');
-    while (!set.done) {
-      const pair = set.enter(TAG.sequence);
-      readOid(pair.read(TAG.oid));
-      assertDer(pair.next(), 6);
-      pair.end();
-    }
-  }
-  return name.encoding;
-}
-
 function readSerial(content: Buffer): string {
   // RFC 5280 §4.1.2.2: at most 20 octets; longer ones are refused so that they cannot exhaust an index of revocations.
   if (content.length > 20) throw certificateFault('its serial number is longer than 20 bytes');
@@ -163,30 +147,6 @@ function readExtensionsField(reader: DerReader, version: number): Extensions {
   const list = wrapper.enter(TAG.sequence);
   wrapper.end();
   return readExtensions(list);
-}
-
-/** A public key of a kind and size that may sign: P-256, P-384, P-521, Ed25519, RSA of 2048 to 8192 bits. */
-export function readPublicKey(spki: Buffer): KeyObject {
-  const key = openPublicKey(spki);
-  const details = key.asymmetricKeyDetails;
-  if (key.asymmetricKeyType === 'ed25519') return key;
-  if (key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(details?.namedCurve ?? ''))
-    return key;
-  const modulus = details?.modulusLength ?? 0;
-  if (key.asymmetricKeyType === 'rsa' && modulus >= 2048 && modulus <= 8192) return key;
-  throw certificateFault('its public key is of a kind or size that is not accepted');
-}
-
-function openPublicKey(spki: Buffer): KeyObject {
-  // OpenSSL also takes BER here and bytes after the end.
-  const reader = new DerReader(spki);
-  assertDer(reader.read(TAG.sequence), 1);
-  reader.end();
-  try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  } catch (error) {
-    throw derFault('a public key cannot be read', error);
-  }
 }
 
 function certificateFault(rule: string, cause?: unknown): Fault {

@@ -14,9 +14,14 @@ export function permitsNames(constraints: NameConstraints | undefined, certifica
   );
   return (
     uris &&
-    certificate.dnsNames.every((name) => allowed(name, constraints.permittedDns, constraints.excludedDns, matchesDns))
+    certificate.dnsNames.every(
+      (name) => DNS_NAME.test(name) && allowed(name, constraints.permittedDns, constraints.excludedDns, matchesDns),
+    )
   );
 }
+
+// Labels without blanks or control characters: a name that is none cannot be compared with a constraint.
+const DNS_NAME = /^[!-\-/-~]+(?:\.[!-\-/-~]+)*$/;
 
 type Matcher = (name: string, constraint: string) => boolean;
 

@@ -1,10 +1,10 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { Fault, LIMITS } from '#kernel';
-import { readPublicKey } from './certificate.ts';
 import { contextTag, DerReader, readBitBytes, readOid, readSmallInteger, TAG } from './der-reader.ts';
 import { bits, der, integer, oid, sequence } from './der-writer.ts';
 import { readExtensions } from './extensions.ts';
 import { OID, signatureScheme } from './oids.ts';
+import { readPublicKey } from './public-key.ts';
 
 /** A PKCS#10 request (RFC 2986) whose own signature has been verified: the sender holds the private key. */
 export interface CertificateRequest {

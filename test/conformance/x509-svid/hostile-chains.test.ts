@@ -48,6 +48,9 @@ const constrained = (permitted: string, excluded?: string): Forged => {
 const permitsUs = constrained('bank-a');
 const permitsOther = constrained('bank-b');
 const excludesUs = constrained('bank-a', 'bank-a');
+const clientsOnly = forge({ ca: true, extKeyUsage: [OID.clientAuth] }, root);
+const pathId = forge({ ca: true, uris: ['spiffe://bank-a/authority'] }, root);
+const foreignId = forge({ ca: true, uris: ['spiffe://bank-b'] }, root);
 const unknownCritical = extension('1.3.6.1.4.1.99999.1', true, sequence());
 
 const cases: readonly Case[] = [
@@ -176,6 +179,32 @@ const cases: readonly Case[] = [
     rule: 'X-11: rejects an extended key usage of another role',
     chain: [leaf({ extKeyUsage: [OID.clientAuth] })],
     purpose: 'server',
+    code: 'PEER_CHAIN_UNTRUSTED',
+  },
+  {
+    rule: 'rejects a path through an authority that is limited to the other role',
+    chain: [leaf({}, clientsOnly), clientsOnly],
+    purpose: 'server',
+    code: 'PEER_CHAIN_UNTRUSTED',
+  },
+  {
+    rule: 'accepts a path through an authority that is limited to its role',
+    chain: [leaf({}, clientsOnly), clientsOnly],
+    purpose: 'client',
+  },
+  {
+    rule: 'rejects a DNS name that is none where an authority constrains names',
+    chain: [leaf({ dnsNames: ['a\u0013.example'] }, permitsUs), permitsUs],
+    code: 'PEER_CHAIN_UNTRUSTED',
+  },
+  {
+    rule: 'X-5: rejects an authority whose id has a path',
+    chain: [leaf({}, pathId), pathId],
+    code: 'PEER_CHAIN_UNTRUSTED',
+  },
+  {
+    rule: 'X-5: rejects an authority whose id is of another trust domain',
+    chain: [leaf({}, foreignId), foreignId],
     code: 'PEER_CHAIN_UNTRUSTED',
   },
   {

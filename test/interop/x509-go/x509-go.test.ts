@@ -1,0 +1,207 @@
+// Differential test: `verifyPath` against Go's crypto/x509. Whatever is accepted here, Go accepts; what Go accepts and we refuse is
+// refused by a rule that is named. Where the RFC is more lenient than Go, the difference stands in a test of its own.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isFault } from '#kernel';
+import { parseTrustDomain, verifyX509Svid, x509Bundle } from '#spiffe';
+import { OID, parseCertificate, verifyPath } from '#x509';
+import { contextTag } from '../../../src/x509/der-reader.ts';
+import { der, sequence } from '../../../src/x509/der-writer.ts';
+import { extension, type Forged, type Forgery, forge, NOW, newKey } from '../../forge/certificate.ts';
+import { resigned } from '../../forge/resigned.ts';
+import { askGo, type GoAnswer, goMissing, type PathCase } from './go-verifier.ts';
+import { randomFrom } from './seeded.ts';
+
+const skip = goMissing;
+const SEED = 20260601;
+const CHAINS = 1500;
+const MUTATIONS = 3000;
+
+/** One way in which a certificate of a random chain may be unusual. */
+type Twist = (random: () => number, issuer: Forged) => Forgery;
+
+const pick = <T>(random: () => number, list: readonly T[]): T => {
+  const item = list[Math.floor(random() * list.length)];
+  if (item === undefined) throw new Error('nothing to pick from');
+  return item;
+};
+
+const subtree = (number: number, kind: 'uri' | 'dns', host: string): Buffer =>
+  der(contextTag(number, true), sequence(der(contextTag(kind === 'uri' ? 6 : 2, false), Buffer.from(host))));
+const constraints = (...trees: readonly Buffer[]): Forgery => ({
+  extra: [extension(OID.nameConstraints, true, sequence(...trees))],
+});
+const HOSTS = ['bank-a.example', 'bank-b.example', 'x.bank-a.example', '.example', '.bank-a.example'];
+
+const authorityTwists: readonly Twist[] = [
+  () => ({ ca: false }),
+  (random) => ({ pathLen: Math.floor(random() * 3) }),
+  () => ({ keyUsage: ['cRLSign'] }),
+  () => ({ keyUsage: 'absent' }),
+  () => ({ keyUsage: ['digitalSignature', 'keyCertSign'], keyUsageCritical: false }),
+  () => ({ notAfter: NOW - 1000 }),
+  () => ({ notAfter: NOW }),
+  () => ({ notBefore: NOW }),
+  () => ({ notBefore: NOW + 1000 }),
+  () => ({ signWith: newKey() }),
+  (random) => constraints(subtree(0, 'uri', pick(random, HOSTS))),
+  (random) => constraints(subtree(0, 'dns', pick(random, HOSTS))),
+  (random) => constraints(subtree(1, 'uri', pick(random, ['bank-a.example', '.bank-a.example', 'bank-b.example']))),
+  (random) => constraints(subtree(1, 'dns', pick(random, HOSTS))),
+  () => ({ extra: [extension('1.3.6.1.4.1.99999.1', true, sequence())] }),
+  () => ({ extra: [extension('1.3.6.1.4.1.99999.1', false, sequence())] }),
+  (random) => ({ extKeyUsage: [pick(random, [OID.serverAuth, OID.clientAuth, OID.anyExtendedKeyUsage])] }),
+];
+const leafTwists: readonly Twist[] = [
+  ...authorityTwists.slice(5, 10),
+  ...authorityTwists.slice(14),
+  () => ({ dnsNames: ['pay.bank-a.example', 'BANK-B.example'] }),
+  () => ({ uris: ['spiffe://bank-b.example/x'] }),
+  () => ({ uris: [] }),
+  () => ({ keyUsage: 'absent' }),
+];
+
+function randomCase(random: () => number, number: number): PathCase {
+  const twisted = (twists: readonly Twist[], issuer: Forged | undefined): Forgery =>
+    random() < 0.3 && issuer !== undefined ? pick(random, twists)(random, issuer) : {};
+  const root = forge({
+    ca: true,
+    ...(random() < 0.15 ? pick(random, authorityTwists.slice(1, 9))(random, bystander) : {}),
+  });
+  const authorities: Forged[] = [];
+  let issuer = root;
+  for (let depth = Math.floor(random() * 4); depth > 0; depth--) {
+    issuer = forge({ ca: true, ...twisted(authorityTwists, issuer) }, issuer);
+    authorities.push(issuer);
+  }
+  const leaf = forge({ uris: ['spiffe://bank-a.example/x'], ...twisted(leafTwists, issuer) }, issuer);
+  const presented = authorities.filter(() => random() > 0.05).sort(() => random() - 0.5);
+  if (random() < 0.2) presented.push(bystander);
+  const purpose = pick(random, ['any', 'server', 'client'] as const);
+  return {
+    rule: `random chain ${number}`,
+    chain: [leaf, ...presented].map((one) => one.der),
+    roots: (random() < 0.1 ? [bystander, root] : [root]).map((one) => one.der),
+    at: NOW,
+    ...(purpose === 'any' ? {} : { purpose }),
+  };
+}
+
+const bystander = forge({ ca: true, subject: 'bystander' });
+
+function accepts({ chain, roots, at, purpose }: PathCase): boolean {
+  try {
+    const question = { chain: chain.map(parseCertificate), roots: roots.map(parseCertificate), at };
+    verifyPath({ ...question, ...(purpose === undefined ? {} : { purpose }) });
+    return true;
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+}
+
+function isX509Svid({ chain, roots, at }: PathCase): boolean {
+  const trustDomain = parseTrustDomain('bank-a.example');
+  try {
+    verifyX509Svid({ chain, bundles: new Map([[trustDomain, x509Bundle(trustDomain, roots)]]), at });
+    return true;
+  } catch (error) {
+    if (isFault(error)) return false;
+    throw error;
+  }
+}
+
+const describe = ({ rule, chain }: PathCase, { error }: GoAnswer): string =>
+  `${rule}: ours and Go's answers differ (Go: ${error ?? 'ok'})\n${chain.map((one) => one.toString('base64')).join('\n')}`;
+
+test(`${CHAINS} random chains (seed ${SEED}): the same answer as Go`, { skip }, () => {
+  const random = randomFrom(SEED);
+  const cases = Array.from({ length: CHAINS }, (_, number) => randomCase(random, number));
+  const counts = { accepted: 0, refused: 0 };
+  for (const [index, answer] of askGo(cases).entries()) {
+    const asked = cases[index];
+    if (asked === undefined) continue;
+    assert.equal(accepts(asked), answer.ok, describe(asked, answer));
+    counts[answer.ok ? 'accepted' : 'refused']++;
+  }
+  assert.ok(counts.accepted > CHAINS / 5 && counts.refused > CHAINS / 5, JSON.stringify(counts));
+});
+
+test(`${MUTATIONS} mutated certificates, signed again (seed ${SEED}): an X509-SVID accepted here, Go accepts`, {
+  skip,
+}, () => {
+  const random = randomFrom(SEED);
+  const root = forge({ ca: true });
+  const authority = forge({ ca: true, pathLen: 0, ...constraints(subtree(0, 'uri', 'bank-a.example')) }, root);
+  const names = { uris: ['spiffe://bank-a.example/x'], dnsNames: ['a.example'], extKeyUsage: [OID.clientAuth] };
+  const leaf = forge(names, authority);
+  const mutate = (signedPart: Buffer): void => {
+    const position = 4 + Math.floor(random() * (signedPart.length - 4));
+    const old = signedPart[position] ?? 0;
+    signedPart[position] = random() < 0.5 ? old ^ (1 << Math.floor(random() * 8)) : random() * 256;
+  };
+  const cases = Array.from({ length: MUTATIONS }, (_, number): PathCase => {
+    const chain =
+      random() < 0.5
+        ? [resigned(leaf.der, authority.key, mutate), authority.der]
+        : [leaf.der, resigned(authority.der, root.key, mutate)];
+    return { rule: `mutation ${number}`, chain, roots: [root.der], at: NOW };
+  });
+  let accepted = 0;
+  for (const [index, answer] of askGo(cases).entries()) {
+    const asked = cases[index];
+    if (asked === undefined || NOT_READ_HERE.test(answer.error ?? '') || !isX509Svid(asked)) continue;
+    accepted++;
+    assert.ok(answer.ok, describe(asked, answer));
+  }
+  assert.ok(accepted > MUTATIONS / 20, `${accepted}`);
+});
+
+/** Errors of Go about extensions that are neither critical nor read here: a mutation of an identifier may name one. */
+const NOT_READ_HERE =
+  /invalid (policy mappings|policy constraints|inhibit any policy|certificate policies|CRL distribution point|authority info)/;
+
+interface Difference {
+  readonly asked: PathCase;
+  readonly ours: boolean;
+}
+
+/** Where RFC 5280 and Go part, we follow the RFC; each with its clause. */
+function differences(): readonly Difference[] {
+  const root = forge({ ca: true });
+  const leaf = (issuer: Forged): Forged => forge({ uris: ['spiffe://x.bank-a.example/x'] }, issuer);
+  const below = (what: Forgery): Forged => forge({ ca: true, ...what }, root);
+  const permits = below(constraints(subtree(0, 'uri', 'bank-a.example')));
+  const excludes = below(constraints(subtree(1, 'uri', 'bank-a.example')));
+  const zero = forge({ ca: true, pathLen: 0, subject: 'self-issued' });
+  const selfIssued = forge({ ca: true, subject: 'self-issued' }, zero);
+  const question = (rule: string, chain: readonly Forged[], anchor: Forged): PathCase => ({
+    rule,
+    chain: chain.map((one) => one.der),
+    roots: [anchor.der],
+    at: NOW,
+  });
+  return [
+    {
+      asked: question('§4.2.1.10: a permitted URI host names that host only', [leaf(permits), permits], root),
+      ours: false,
+    },
+    {
+      asked: question('§4.2.1.10: an excluded URI host names that host only', [leaf(excludes), excludes], root),
+      ours: true,
+    },
+    {
+      asked: question('§6.1.4 (l): self-issued authorities do not count', [leaf(selfIssued), selfIssued], zero),
+      ours: true,
+    },
+  ];
+}
+
+test('known differences: what Go answers otherwise, by RFC 5280', { skip }, () => {
+  const known = differences();
+  const answers = askGo(known.map(({ asked }) => asked));
+  for (const [index, { asked, ours }] of known.entries()) {
+    assert.equal(accepts(asked), ours, asked.rule);
+    assert.equal(answers[index]?.ok, !ours, `Go has changed: ${asked.rule}`);
+  }
+});
