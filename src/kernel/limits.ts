@@ -28,4 +28,6 @@ export const LIMITS = {
   edgeConnections: { value: 10_000, why: 'connections to one edge at once' },
   edgePageBytes: { value: 16 * 1024 * 1024, why: 'static pages of one edge, all together' },
   edgeAnswerBytes: { value: 1024 * 1024, why: 'one answer of an identity provider or authentication service' },
+  policyDepth: { value: 500, why: 'nesting of one policy condition' },
+  policyValueDepth: { value: 16, why: 'nesting of a value that a policy compares' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;
