@@ -10,8 +10,9 @@ import type { Figure } from './figure.ts';
 const WARM_MILLIS = 300;
 const MEASURE_MILLIS = 1500;
 const SIGNED_BYTES = 512;
-const SIGNING_BUDGET = 0.12;
-const CHECKED_BUDGET = 0.45;
+// Gates against getting slower, a little below what was measured (0.13 and 0.47); they are no goals.
+const SIGNING_BUDGET = 0.1;
+const CHECKED_BUDGET = 0.4;
 
 export async function run(): Promise<readonly Figure[]> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });

@@ -1,5 +1,5 @@
-// Differential test: `verifyPath` against Go's crypto/x509. Whatever is accepted here, Go accepts; what Go accepts and we refuse is
-// refused by a rule that is named. Where the RFC is more lenient than Go, the difference stands in a test of its own.
+// Differential test: `verifyPath` against Go's crypto/x509. Random chains get the same answer,
+// mutated certificates that are accepted here Go accepts too; where the RFC and Go part, the difference stands in a test of its own.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isFault } from '#kernel';
