@@ -40,6 +40,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const { bin } = findBinaries(dir);
   const place = prepareDataDirectory(dir, bin, account, options.random ?? systemRandom);
   await untilFree(place.data);
+  const before = serverIdentity(place.data);
   const leader = spawnServer(place, join(bin, 'postgres'), account);
   const ended = new Promise<void>((done) => leader.once('close', () => done()));
   const close = async (): Promise<void> => {
@@ -47,7 +48,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await ended;
   };
   try {
-    await untilReady(place, leader);
+    await untilReady(place, leader, before);
   } catch (error) {
     await close();
     throw error;
@@ -107,11 +108,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function untilReady(place: DataDirectory, leader: ChildProcess): Promise<void> {
+async function untilReady(place: DataDirectory, leader: ChildProcess, before: string): Promise<void> {
   const until = performance.now() + READY_MILLIS;
   while (performance.now() < until) {
     if (leader.exitCode !== null || leader.signalCode !== null) break;
-    if (isReadyLine(place.data) && (await accepts(socketPath(place.socketDir)))) return;
+    // A server that was killed leaves its file saying `ready`, and its children its socket, for a moment: that is not the new one.
+    const isNew = serverIdentity(place.data) !== before;
+    if (isNew && isReadyLine(place.data) && (await accepts(socketPath(place.socketDir)))) return;
     await new Promise((next) => setTimeout(next, 20));
   }
   throw new Fault('PROCESS_FAILED', 'the PostgreSQL server did not start', {
@@ -123,6 +126,12 @@ async function untilReady(place: DataDirectory, leader: ChildProcess): Promise<v
 function pidFile(data: string): readonly string[] {
   const file = join(data, 'postmaster.pid');
   return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+}
+
+/** Pid and start time (first and third line): which run of the server the file speaks of. Empty without a file. */
+function serverIdentity(data: string): string {
+  const lines = pidFile(data);
+  return [lines[0], lines[2]].join(' ').trim();
 }
 
 function isReadyLine(data: string): boolean {
