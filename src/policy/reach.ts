@@ -2,16 +2,14 @@ import { Fault } from '#kernel';
 import type { AuthorizationPolicyResource } from '#wire';
 import type { Decision, ReachRequest } from './decision.ts';
 import { compileRule, type RequestTest } from './rule.ts';
+import { type Selection, SelectionIndex } from './selection-index.ts';
 
 /** Who may reach what: the Istio policies of a trust domain, compiled. */
 export interface Reach {
   decide(request: ReachRequest): Decision;
 }
 
-interface Compiled {
-  readonly name: string;
-  readonly namespace: string;
-  readonly labels: readonly (readonly [string, unknown])[];
+interface Compiled extends Selection {
   readonly action: 'ALLOW' | 'DENY';
   readonly rules: readonly { readonly id: string; readonly test: RequestTest }[];
 }
@@ -22,16 +20,10 @@ interface Compiled {
  */
 export function compileReach(policies: readonly AuthorizationPolicyResource[]): Reach {
   const compiled = policies.map(compilePolicy);
-  return {
-    decide: (request) => {
-      const selected = compiled.filter((policy) => selects(policy, request));
-      if (selected.some((policy) => policy === undefined)) return { effect: 'deny', code: 'POLICY_ERROR' };
-      return judge(
-        selected.filter((policy) => policy !== undefined),
-        request,
-      );
-    },
-  };
+  const whole = compiled.filter((policy) => policy !== undefined);
+  if (whole.length < compiled.length) return { decide: () => ({ effect: 'deny', code: 'POLICY_ERROR' }) };
+  const index = new SelectionIndex(whole);
+  return { decide: (request) => judge(index.select(request.workload), request) };
 }
 
 /** DENY before ALLOW; no ALLOW policy for the workload is a deny, where Istio would allow. */
@@ -58,14 +50,6 @@ function firstMatch(
   return undefined;
 }
 
-function selects(policy: Compiled | undefined, { workload }: ReachRequest): boolean {
-  if (policy === undefined) return true;
-  return (
-    policy.namespace === workload.namespace &&
-    policy.labels.every(([key, value]) => Object.hasOwn(workload.labels, key) && workload.labels[key] === value)
-  );
-}
-
 /** Undefined for a policy that cannot be compiled: it is taken to select everything. */
 function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compiled | undefined {
   const { name, namespace } = metadata;
@@ -75,7 +59,6 @@ function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compile
     if (rules !== undefined && !Array.isArray(rules)) return undefined;
     const list: readonly unknown[] = rules ?? [];
     return {
-      name,
       namespace,
       labels: matchLabels(selector),
       action,

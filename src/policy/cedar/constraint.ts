@@ -8,8 +8,8 @@ export type ScopeVariable = 'principal' | 'action' | 'resource';
 /** One line of a policy's scope. It cannot err; what it names exactly is what the index goes by. */
 export interface Constraint {
   readonly holds: (scope: Scope) => boolean;
-  /** Keys of entities, one of which the variable is or is in. */
-  readonly within?: readonly string[];
+  /** Entities, one of which the variable is or is in. */
+  readonly within?: readonly Entity[];
   readonly type?: string;
 }
 
@@ -20,8 +20,8 @@ export function compileConstraint(variable: ScopeVariable, json: unknown): Const
       fieldsOf(json, ['op']);
       return { holds: () => true };
     case '==': {
-      const { key } = entityFromJson(fieldsOf(json, ['op', 'entity']).entity);
-      return { holds: (scope) => scope[variable].key === key, within: [key] };
+      const entity = entityFromJson(fieldsOf(json, ['op', 'entity']).entity);
+      return { holds: (scope) => scope[variable].is(entity), within: [entity] };
     }
     case 'in':
       return withinConstraint(variable, groupsOf(json));
@@ -40,7 +40,7 @@ function groupsOf(json: unknown): readonly Entity[] {
 function withinConstraint(variable: ScopeVariable, groups: readonly Entity[]): Constraint {
   return {
     holds: (scope) => groups.some((group) => scope.entities.isIn(scope[variable], group)),
-    within: groups.map(({ key }) => key),
+    within: groups,
   };
 }
 

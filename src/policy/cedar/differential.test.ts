@@ -54,9 +54,10 @@ const { expression } = fc.letrec<{ expression: unknown }>((tie) => {
           { requiredKeys: ['left', 'entity_type'] },
         )
         .map((parts) => ({ is: parts })),
-      fc
-        .tuple(tie('expression'), tie('expression'), tie('expression'))
-        .map(([test, yes, no]) => ({ 'if-then-else': { if: test, then: yes, else: no } })),
+      fc.tuple(tie('expression'), tie('expression'), tie('expression')).map(([test, yes, no]) => ({
+        // biome-ignore lint/suspicious/noThenProperty: it is Cedar's name, and nobody awaits it.
+        'if-then-else': { if: test, then: yes, else: no },
+      })),
       fc.array(tie('expression'), { maxLength: 3 }).map((members) => ({ Set: members })),
       record(tie('expression')).map((fields) => ({ Record: fields })),
     ),

@@ -1,4 +1,5 @@
 import { Fault } from '#kernel';
+import { EntityMap } from './entity-map.ts';
 import { entityFromJson, recordFromJson } from './from-json.ts';
 import type { CedarRecord, Entity } from './value.ts';
 
@@ -16,30 +17,42 @@ interface Known {
 
 /** What one request knows of entities. One that is not here has no attributes and is in nothing but itself. */
 export class Entities {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new EntityMap<Known>();
+  /** Whether any entity has a parent. */
+  #nested = false;
 
   /** Throws `ARGUMENT_INVALID` for what is no entity, and for an entity that is given twice: neither may win. */
   constructor(list: readonly EntityJson[]) {
     for (const { uid, attrs = {}, parents = [] } of list) {
-      const { key } = entityFromJson(uid);
-      if (this.#known.has(key)) throw new Fault('ARGUMENT_INVALID', 'an entity is given twice');
-      this.#known.set(key, { attributes: recordFromJson(attrs), parents: parents.map(entityFromJson) });
+      const entity = entityFromJson(uid);
+      if (this.#known.get(entity) !== undefined) throw new Fault('ARGUMENT_INVALID', 'an entity is given twice');
+      this.#nested ||= parents.length > 0;
+      this.#known.set(entity, { attributes: recordFromJson(attrs), parents: parents.map(entityFromJson) });
     }
   }
 
   attributesOf(entity: Entity): CedarRecord | undefined {
-    return this.#known.get(entity.key)?.attributes;
+    return this.#known.get(entity)?.attributes;
   }
 
   /** Cedar's `in`: the entity itself, or an ancestor of it. */
   isIn(entity: Entity, group: Entity): boolean {
-    return entity.key === group.key || (this.#known.has(entity.key) && this.keysOf(entity).includes(group.key));
+    return entity.is(group) || (this.#nested && this.lineOf(entity).some((one) => one.is(group)));
   }
 
-  /** The keys of the entity and of all its ancestors. */
-  keysOf(entity: Entity): readonly string[] {
-    const keys = new Set([entity.key]);
-    for (const key of keys) for (const parent of this.#known.get(key)?.parents ?? []) keys.add(parent.key);
-    return [...keys];
+  /** The entity and all its ancestors. */
+  lineOf(entity: Entity): readonly Entity[] {
+    const line = [entity];
+    if (!this.#nested) return line;
+    const seen = new EntityMap<true>();
+    seen.set(entity, true);
+    for (const one of line) {
+      for (const parent of this.#known.get(one)?.parents ?? []) {
+        if (seen.get(parent)) continue;
+        seen.set(parent, true);
+        line.push(parent);
+      }
+    }
+    return line;
   }
 }

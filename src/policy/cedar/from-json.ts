@@ -21,28 +21,24 @@ export function valueFromJson(json: unknown, depth = 0): Value {
 
 export function recordFromJson(json: object, depth = 0): CedarRecord {
   const fields = new Map<string, Value>();
-  for (const [name, field] of Object.entries(json)) fields.set(name, valueFromJson(field, depth + 1));
+  const given: Readonly<Record<string, unknown>> = Object(json);
+  for (const name of Object.keys(given)) fields.set(name, valueFromJson(given[name], depth + 1));
   return new CedarRecord(fields);
 }
 
 /** `{ type, id }`, alone or under `__entity`. */
 export function entityFromJson(json: unknown): Entity {
-  const outer = fieldsOf(json);
-  if (!Object.hasOwn(outer, '__entity')) return parseEntity(outer);
-  if (Object.keys(outer).length !== 1) throw invalid('has a reference to an entity with further fields');
-  return parseEntity(fieldsOf(outer.__entity));
+  if (typeof json !== 'object' || json === null) throw invalid('has a value where an entity should be');
+  if (!Object.hasOwn(json, '__entity')) return parseEntity(json);
+  if (Object.keys(json).length !== 1) throw invalid('has a reference to an entity with further fields');
+  return parseEntity(Object(Reflect.get(json, '__entity')));
 }
 
-function parseEntity({ type, id, ...rest }: Readonly<Record<string, unknown>>): Entity {
-  if (typeof type !== 'string' || typeof id !== 'string' || !isEntityType(type) || Object.keys(rest).length > 0)
-    throw invalid('has an entity without a type and an id');
+function parseEntity(json: object): Entity {
+  const { type, id }: { readonly type?: unknown; readonly id?: unknown } = json;
+  if (typeof type !== 'string' || typeof id !== 'string' || !isEntityType(type) || Object.keys(json).length !== 2)
+    throw invalid('has an entity that is not a type and an id');
   return new Entity(type, id);
-}
-
-function fieldsOf(json: unknown): Readonly<Record<string, unknown>> {
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw invalid('has a value where an entity should be');
-  return { ...json };
 }
 
 function invalid(what: string): Fault {

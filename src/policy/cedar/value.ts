@@ -8,13 +8,13 @@ export type Value = boolean | number | string | Entity | CedarSet | CedarRecord;
 export class Entity {
   readonly type: string;
   readonly id: string;
-  /** One key for one entity: a type has no quotes, as `isEntityType` makes sure. */
-  readonly key: string;
-
   constructor(type: string, id: string) {
     this.type = type;
     this.id = id;
-    this.key = `${type}::"${id}"`;
+  }
+
+  is(other: Entity): boolean {
+    return this.id === other.id && this.type === other.type;
   }
 }
 
@@ -59,7 +59,7 @@ export function isEntityType(text: string): boolean {
 export function equal(left: Value, right: Value): boolean {
   if (left === right) return true;
   if (typeof left !== 'object' || typeof right !== 'object') return false;
-  if (left instanceof Entity) return right instanceof Entity && left.key === right.key;
+  if (left instanceof Entity) return right instanceof Entity && left.is(right);
   return keyOf(left) === keyOf(right);
 }
 
