@@ -145,8 +145,13 @@ function requestsOf(call: StreamCall): AsyncIterable<unknown> {
 /** Backpressure: waits until the peer has read, or has gone. */
 function drained(call: StreamCall, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    call.once('drain', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    const done = (): void => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    call.once('drain', done);
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
   });
 }
 

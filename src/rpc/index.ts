@@ -1,6 +1,12 @@
 export { bindService, type ServiceBinding } from './bind-service.ts';
 export { createClient } from './create-client.ts';
 export { dialTls, type TlsDial } from './dial-tls.ts';
-export { type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
+export {
+  assertCallersAreNamed,
+  isAlive,
+  type PeerCredentials,
+  peerCredentials,
+  releasePidfd,
+} from './peer-credentials.ts';
 export { peerChain, serveTls, type TlsServer, type TlsServerOptions } from './serve-tls.ts';
 export { serveUnix, type UnixServerOptions } from './serve-unix.ts';

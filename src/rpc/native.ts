@@ -4,8 +4,14 @@ import { Fault } from '#kernel';
 /** Calls into the C library that Node does not offer. One file, so that everything native is in sight. Linux only. */
 interface Native {
   getsockopt(fd: number, level: number, option: number, value: Buffer, length: Uint32Array): number;
+  socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
+  poll(descriptors: Buffer, count: number, timeoutMillis: number): number;
   close(fd: number): number;
 }
+
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
+const POLLIN = 1;
 
 let loaded: Native | undefined;
 
@@ -18,6 +24,8 @@ function native(): Native {
       getsockopt: libc.func(
         'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
       ),
+      socketpair: libc.func('int socketpair(int domain, int type, int protocol, _Out_ int *pair)'),
+      poll: libc.func('int poll(_Inout_ uint8_t *descriptors, unsigned long count, int timeout)'),
       close: libc.func('int close(int fd)'),
     };
     return loaded;
@@ -32,6 +40,22 @@ export function socketOption(fd: number, level: number, option: number, size: nu
   const length = Uint32Array.of(size);
   if (native().getsockopt(fd, level, option, value, length) !== 0 || length[0] !== size) return undefined;
   return value;
+}
+
+/** Two connected Unix sockets of this process, as raw descriptors; undefined when the kernel refuses. */
+export function socketPair(): readonly [number, number] | undefined {
+  const pair = new Int32Array(2);
+  const made = native().socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair);
+  const [one, other] = pair;
+  return made !== 0 || one === undefined || other === undefined ? undefined : [one, other];
+}
+
+/** pidfd_open(2): a pidfd becomes readable when its process has ended. Anything but a clear "not readable" counts as ended. */
+export function hasEnded(pidfd: number): boolean {
+  const descriptor = Buffer.alloc(8);
+  descriptor.writeInt32LE(pidfd, 0);
+  descriptor.writeInt16LE(POLLIN, 4);
+  return native().poll(descriptor, 1, 0) !== 0;
 }
 
 /** Closes a raw descriptor, such as a pidfd. */

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import { Fault } from '#kernel';
-import { closeDescriptor, socketOption } from './native.ts';
+import { closeDescriptor, hasEnded, socketOption, socketPair } from './native.ts';
+import { startTime } from './start-time.ts';
 
-/** Who is at the other end of a Unix socket, by the kernel's word. */
+/** Who is at the other end of a Unix socket, by the kernel's word: the process that connected, whoever holds the socket now. */
 export interface PeerCredentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
-  /** True when the kernel gave a pidfd for the caller at connect time (SO_PEERPIDFD, Linux 6.5). */
+  /** Of the process that connected, where the kernel offers one (SO_PEERPIDFD, Linux 6.5). */
   readonly pidfd: number | undefined;
 }
 
@@ -15,21 +16,71 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 
+let pidfdsOffered: boolean | undefined;
+const released = new WeakSet<PeerCredentials>();
+const startedAt = new WeakMap<PeerCredentials, string | undefined>();
+
+/**
+ * Asks the kernel about a socket whose other end is this very process, once. Throws `PLATFORM_UNSUPPORTED` when the answer is wrong: no
+ * socket may be served whose callers cannot be told apart.
+ */
+export function assertCallersAreNamed(): void {
+  pidfdsOffered ??= testCallersAreNamed();
+}
+
 /** Throws `IDENTITY_CALLER_UNKNOWN` when the kernel does not say. The caller owns the pidfd: see `releasePidfd`. */
 export function peerCredentials(socket: Socket): PeerCredentials {
+  assertCallersAreNamed();
   const fd = descriptorOf(socket);
-  const credentials = fd === undefined ? undefined : socketOption(fd, SOL_SOCKET, SO_PEERCRED, 12);
-  if (fd === undefined || credentials === undefined) {
-    throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the kernel does not say who is calling');
-  }
-  const [pid, uid, gid] = [credentials.readInt32LE(0), credentials.readUInt32LE(4), credentials.readUInt32LE(8)];
+  const credentials = fd === undefined ? undefined : readCredentials(fd);
+  if (credentials === undefined) throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the kernel does not say who is calling');
   // A caller in another pid namespace that is not visible from here has pid 0.
-  if (pid <= 0) throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the caller is not visible from here');
+  if (credentials.pid <= 0) {
+    releasePidfd(credentials);
+    throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the caller is not visible from here');
+  }
+  // A kernel that offers pidfds refuses one for a caller that has ended: its pid may be another's by now.
+  if (pidfdsOffered === true && credentials.pidfd === undefined)
+    throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the caller has ended');
+  startedAt.set(credentials, startTime(credentials.pid));
+  return credentials;
+}
+
+/**
+ * True while the process that connected still runs. While it does, its pid is nobody else's: what was read under `/proc/<pid>` before
+ * this answer was its own. Without pidfds (before Linux 6.5) the start time stands in.
+ */
+export function isAlive(credentials: PeerCredentials): boolean {
+  if (released.has(credentials)) return false;
+  if (credentials.pidfd !== undefined) return !hasEnded(credentials.pidfd);
+  const then = startedAt.get(credentials);
+  return then !== undefined && startTime(credentials.pid) === then;
+}
+
+/** Closes the pidfd, once. Afterwards the caller counts as ended: the number may be another descriptor's. */
+export function releasePidfd(credentials: PeerCredentials): void {
+  if (released.has(credentials)) return;
+  released.add(credentials);
+  if (credentials.pidfd !== undefined) closeDescriptor(credentials.pidfd);
+}
+
+function readCredentials(fd: number): PeerCredentials | undefined {
+  const answer = socketOption(fd, SOL_SOCKET, SO_PEERCRED, 12);
+  if (answer === undefined) return undefined;
+  const [pid, uid, gid] = [answer.readInt32LE(0), answer.readUInt32LE(4), answer.readUInt32LE(8)];
   return { pid, uid, gid, pidfd: socketOption(fd, SOL_SOCKET, SO_PEERPIDFD, 4)?.readInt32LE(0) };
 }
 
-export function releasePidfd(credentials: PeerCredentials): void {
-  if (credentials.pidfd !== undefined) closeDescriptor(credentials.pidfd);
+function testCallersAreNamed(): boolean {
+  const pair = socketPair();
+  if (pair === undefined) throw new Fault('PLATFORM_UNSUPPORTED', 'the kernel gives no Unix sockets');
+  const self = readCredentials(pair[0]);
+  for (const fd of pair) closeDescriptor(fd);
+  const alive = self?.pidfd === undefined || !hasEnded(self.pidfd);
+  if (self !== undefined) releasePidfd(self);
+  if (self?.pid !== process.pid || self.uid !== process.geteuid?.() || !alive)
+    throw new Fault('PLATFORM_UNSUPPORTED', 'the kernel does not name the callers of Unix sockets correctly');
+  return self.pidfd !== undefined;
 }
 
 /** Node shows an accepted socket's descriptor only at `_handle.fd`. */

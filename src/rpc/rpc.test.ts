@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,7 +151,14 @@ test('a client goes on after its server was restarted', async () => {
   rmSync(directory, { recursive: true });
 });
 
-test('a stale socket file is replaced, a live one and a too long path are refused', async () => {
+/** A socket file whose listener was killed. */
+function leaveStaleSocket(path: string): void {
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', script]);
+  assert.ok(statSync(path).isSocket());
+}
+
+test('a stale socket is replaced; a live one, a file that is no socket and a too long path are refused', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rpc-'));
   const path = join(directory, 'a.sock');
   const options = {
@@ -160,7 +168,11 @@ test('a stale socket file is replaced, a live one and a too long path are refuse
     identify: (credentials: PeerCredentials) => credentials,
     services: [supervisor],
   };
-  writeFileSync(path, '');
+  writeFileSync(path, 'precious');
+  await assert.rejects(serveUnix(options), (error) => faultCode(error) === 'SOCKET_OCCUPIED');
+  assert.equal(readFileSync(path, 'utf8'), 'precious');
+  rmSync(path);
+  leaveStaleSocket(path);
   const server = await serveUnix(options);
   await assert.rejects(serveUnix(options), (error) => faultCode(error) === 'SOCKET_OCCUPIED');
   await server.close();

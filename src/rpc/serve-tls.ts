@@ -37,6 +37,7 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
       rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_MILLIS,
       secureOptions: constants.SSL_OP_NO_TICKET,
+      sessionTimeout: 1,
       SNICallback: (name, done) => {
         const context = options.secureContext(name);
         done(context === undefined ? new Fault('TRUST_DOMAIN_INVALID', 'no such trust domain') : null, context);
@@ -67,6 +68,8 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
 function accept<Caller>(options: TlsServerOptions<Caller>, socket: TLSSocket): void {
   let server: GrpcServer | undefined;
   try {
+    // None is ever offered; were one taken up all the same, its peer would have proven nothing this time.
+    if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'resumed sessions are not accepted');
     server = newServer(options.services, options.identify(socket), options.log);
     server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
   } catch (error) {

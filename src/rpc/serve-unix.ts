@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import type { Closeable, Log } from '#kernel';
 import { newServer, type ServiceBinding } from './bind-service.ts';
-import { type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
+import { assertCallersAreNamed, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
 import { listenUnix } from './unix-socket.ts';
 
 export interface UnixServerOptions<Caller> {
@@ -15,8 +15,12 @@ export interface UnixServerOptions<Caller> {
   readonly onDisconnect?: (caller: Caller) => void;
 }
 
-/** gRPC on a Unix socket: every connection has a server of its own, closed over the caller that the kernel named. */
+/**
+ * gRPC on a Unix socket: every connection has a server of its own, closed over the caller that the kernel named.
+ * Throws `PLATFORM_UNSUPPORTED` where the kernel names no callers, and what `listenUnix` throws.
+ */
 export async function serveUnix<Caller>(options: UnixServerOptions<Caller>): Promise<Closeable> {
+  assertCallersAreNamed();
   const open = new Set<Socket>();
   const listener = await listenUnix(options.path, options.mode, (socket) => {
     open.add(socket);

@@ -1,50 +1,68 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { Fault, LIMITS } from '#kernel';
 
 /**
- * Listens on a Unix socket of the given mode. A stale file is removed, a live one is left alone.
+ * Listens on a Unix socket of the given mode. A stale socket is removed; a live one, and a file that is no socket, is left alone.
  * Throws `SOCKET_PATH_TOO_LONG`, `SOCKET_OCCUPIED` or `DIRECTORY_UNWRITABLE`, naming the path.
  */
 export async function listenUnix(path: string, mode: number, onConnection: (socket: Socket) => void): Promise<Server> {
   const bytes = Buffer.byteLength(path);
   const limit = LIMITS.unixSocketPathBytes.value;
   if (bytes > limit) {
-    throw new Fault('SOCKET_PATH_TOO_LONG', `the socket path ${path} has ${bytes} bytes; the system allows ${limit}`);
+    throw new Fault('SOCKET_PATH_TOO_LONG', `the socket path ${path} has ${bytes} bytes; the system allows ${limit}`, {
+      details: { path, bytes, limit },
+    });
   }
   await removeStale(path);
   const server = createServer(onConnection);
-  // The file must not be open to anybody for the moment between bind and chmod.
-  const mask = process.umask(0o777 & ~mode);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ path, backlog: 4096 }, resolve);
-    });
+    await listen(server, path, mode);
     chmodSync(path, mode);
   } catch (cause) {
+    server.close();
     throw new Fault('DIRECTORY_UNWRITABLE', `no socket can be made at ${path}`, { cause });
-  } finally {
-    process.umask(mask);
   }
   return server;
 }
 
+function listen(server: Server, path: string, mode: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // The file must not be open to anybody for the moment between bind and chmod. Node binds a path before `listen` returns, so that the
+    // mask, which is the whole process's, is back before anything else runs.
+    const mask = process.umask(0o777 & ~mode);
+    try {
+      server.listen({ path, backlog: 4096 }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(mask);
+    }
+  });
+}
+
 async function removeStale(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  if (await answers(path)) throw new Fault('SOCKET_OCCUPIED', `another process listens on ${path}`);
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new Fault('SOCKET_OCCUPIED', `a file that is no socket stands at ${path}`);
+  if (!(await isStale(path))) throw new Fault('SOCKET_OCCUPIED', `another process listens on ${path}`);
   rmSync(path, { force: true });
 }
 
-function answers(path: string): Promise<boolean> {
+/** Only a refused connection says that nobody listens: one that may not be tried, or a full queue, is somebody's. */
+function isStale(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
-      resolve(true);
+      resolve(false);
     });
-    probe.once('error', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code === 'ECONNREFUSED' || error.code === 'ENOENT'),
+    );
   });
 }

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isAlive, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
+
+/** A connection made by a child process: Node's own words, so that the child is the caller. */
+async function connectedChild(
+  run: (credentials: PeerCredentials, child: ReturnType<typeof spawn>, socket: Socket) => Promise<void>,
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'peer-'));
+  const path = join(directory, 'a.sock');
+  const server = createServer().listen(path);
+  await once(server, 'listening');
+  const script = `require('node:net').connect(${JSON.stringify(path)}).resume()`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
+  try {
+    const [socket]: Socket[] = await once(server, 'connection');
+    assert.ok(socket !== undefined);
+    socket.on('error', () => undefined);
+    const credentials = peerCredentials(socket);
+    await run(credentials, child, socket);
+    releasePidfd(credentials);
+    socket.destroy();
+  } finally {
+    child.kill('SIGKILL');
+    server.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('the process that connected is alive until it ends, not one moment longer', () =>
+  connectedChild(async (credentials, child) => {
+    assert.equal(credentials.pid, child.pid);
+    assert.equal(isAlive(credentials), true);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.equal(isAlive(credentials), false);
+  }));
+
+test('a released caller counts as ended: its descriptor may be another process by now', () =>
+  connectedChild(async (credentials) => {
+    releasePidfd(credentials);
+    assert.equal(isAlive(credentials), false);
+    releasePidfd(credentials);
+  }));
+
+test('without a pidfd the start time tells a process from a later one of its pid', () => {
+  const forged: PeerCredentials = { pid: process.pid, uid: 0, gid: 0, pidfd: undefined };
+  // Nothing was recorded when it connected: whoever has the pid now cannot be shown to be the same.
+  assert.equal(isAlive(forged), false);
+});
