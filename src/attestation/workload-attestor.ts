@@ -13,12 +13,26 @@ export interface WorkloadAttestor {
   attest(process: Process, signal: AbortSignal): Promise<readonly Selector[]>;
 }
 
-/** All attestors at once; those that fail are left out, for fewer selectors match fewer entries. */
+/**
+ * All attestors at once, within the signal's time; those that fail or are late are left out, for fewer selectors match fewer entries. An
+ * attestor that ignores its signal holds up nobody.
+ */
 export async function attestProcess(
   attestors: readonly WorkloadAttestor[],
   process: Process,
   signal: AbortSignal,
 ): Promise<readonly Selector[]> {
-  const results = await Promise.allSettled(attestors.map((attestor) => attestor.attest(process, signal)));
+  const results = await Promise.allSettled(
+    attestors.map((attestor) => inTime(attestor.attest(process, signal), signal)),
+  );
   return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+}
+
+function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(signal.reason);
+    if (signal.aborted) late();
+    signal.addEventListener('abort', late, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', late));
+  });
 }

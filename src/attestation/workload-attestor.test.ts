@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Fault } from '#kernel';
+import { attestProcess, type WorkloadAttestor } from './workload-attestor.ts';
+
+const PROCESS = { pid: 1, uid: 0, gid: 0 };
+const seen: WorkloadAttestor = { name: 'seen', attest: async () => [{ type: 'seen', value: 'yes' }] };
+
+test('an attestor that fails says nothing and keeps no other from speaking', async () => {
+  const failing: WorkloadAttestor = { name: 'failing', attest: () => Promise.reject(new Fault('NOT_FOUND', 'gone')) };
+  const selectors = await attestProcess([failing, seen], PROCESS, new AbortController().signal);
+  assert.deepEqual(selectors, [{ type: 'seen', value: 'yes' }]);
+});
+
+test('an attestor that never answers and ignores its signal is left out when time is up', async () => {
+  const stuck: WorkloadAttestor = { name: 'stuck', attest: () => new Promise(() => {}) };
+  const time = new AbortController();
+  const answer = attestProcess([stuck, seen], PROCESS, time.signal);
+  time.abort();
+  assert.deepEqual(await answer, []);
+  const patient = new AbortController();
+  const other = attestProcess([stuck, seen], PROCESS, patient.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  patient.abort();
+  assert.deepEqual(await other, [{ type: 'seen', value: 'yes' }]);
+});
