@@ -1,11 +1,20 @@
-import { compileReach, type Reach } from '#policy';
-import type { AuthorizationPolicyResource, MinterResource, ResourceKind, ServiceResource } from '#wire';
+import { isFault } from '#kernel';
+import { type CedarEngine, compileCedar, compileReach, type Reach } from '#policy';
+import type {
+  AuthorizationPolicyResource,
+  CedarPolicyResource,
+  MinterResource,
+  ResourceKind,
+  RevocationResource,
+  ServiceResource,
+} from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 
 /** What this workload enforces, as the agent last sent it: policies, services, minters, by trust domain. */
 export class Enforcement {
   readonly #resources = new Map<string, Map<string, { readonly kind: string; readonly json: string }>>();
   readonly #reach = new Map<string, Reach>();
+  readonly #cedar = new Map<string, CedarEngine | undefined>();
 
   apply(update: ResourceUpdate): void {
     const known = update.full
@@ -17,6 +26,19 @@ export class Enforcement {
     this.#reach.set(
       update.trustDomain,
       compileReach(this.list<AuthorizationPolicyResource>('AuthorizationPolicy', update.trustDomain)),
+    );
+    this.#cedar.set(update.trustDomain, compile(this.list<CedarPolicyResource>('CedarPolicy', update.trustDomain)));
+  }
+
+  /** Undefined when nothing has come or it cannot be evaluated whole: then the answer is no. */
+  cedar(trustDomain: string): CedarEngine | undefined {
+    return this.#cedar.get(trustDomain);
+  }
+
+  /** Whether a token that was minted at `issuedAt` (Unix seconds) for any of these was revoked since. */
+  isRevoked(trustDomain: string, about: Readonly<Record<string, string | undefined>>, issuedAt: number): boolean {
+    return this.list<RevocationResource>('Revocation', trustDomain).some(
+      (one) => about[one.kind] === one.value && issuedAt <= one.revokedAt,
     );
   }
 
@@ -42,5 +64,14 @@ export class Enforcement {
     return [...(this.#resources.get(trustDomain)?.values() ?? [])]
       .filter((one) => one.kind === kind)
       .map(({ json }) => JSON.parse(json) as T);
+  }
+}
+
+function compile(policies: readonly CedarPolicyResource[]): CedarEngine | undefined {
+  try {
+    return compileCedar(policies);
+  } catch (error) {
+    if (isFault(error)) return undefined;
+    throw error;
   }
 }

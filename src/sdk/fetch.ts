@@ -27,6 +27,7 @@ const ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Opens mTLS to a service and verifies that it is the expected one before a byte is sent. No session is resumed. Throws `PEER_…`. */
 export function dialService(service: ServiceResource, identity: Identity): Promise<TLSSocket> {
+  const protocol = service.protocol === 'postgres' ? 'postgresql' : 'http/1.1';
   const endpoint = service.endpoints[0];
   if (endpoint === undefined) return Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the service has no endpoint'));
   const svid = identity.svid();
@@ -38,7 +39,7 @@ export function dialService(service: ServiceResource, identity: Identity): Promi
       cert: pemCertificates(svid.chain),
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [protocol],
     });
     const fail = (cause: unknown): void => {
       socket.destroy();

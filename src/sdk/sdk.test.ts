@@ -54,6 +54,14 @@ function documents(port: number) {
     service('service', ID),
     service('impostor', 'spiffe://bank-a/other'),
     policy(['bank-a/service']),
+    {
+      ...v1,
+      kind: 'CedarPolicy',
+      metadata: { ...metadata, name: 'accounts' },
+      spec: {
+        text: '@id("own") permit (principal is User, action == Action::"account:read", resource is Account) when { resource.owner == principal && context.workload == "spiffe://bank-a/service" };',
+      },
+    },
   ];
 }
 
@@ -129,6 +137,10 @@ async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
     await point.registerMinter({ trustDomain: 'bank-a', publicJwkJson, kinds: ['txn-token'] });
     life.own(
       await workload.serve(async (request) => {
+        if (request.path === '/guarded') {
+          const owner = { __entity: { type: 'User', id: request.query.get('owner') } };
+          await request.guard(request.query.get('action') ?? '', { type: 'Account', id: '1', attributes: { owner } });
+        }
         if (request.path === '/onward') {
           const answer = await request.fetch('https://service.bank-a/end');
           return { status: answer.status, body: await answer.text() };
@@ -301,6 +313,36 @@ for (const [what, code, status, attack] of refusals) {
       assert.deepEqual([receipt.effect, receipt.code, receipt.kind, receipt.workload], ['deny', code, 'service', ID]);
     }));
 }
+
+test('guard: the user, through this workload, reaches their own and nobody else’s; each answer leaves a receipt', () =>
+  withHouse(async (house) => {
+    const guarded = async (query: string, token?: string) => {
+      const answer = await house.workload.fetch(`https://service/guarded?${query}`, {
+        headers: token === undefined ? {} : { 'txn-token': token },
+      });
+      return [answer.status, Object(await answer.json()).code];
+    };
+    const own = 'action=account:read&owner=spiffe://bank-a/user/12345';
+    const token = await house.token({ txn: 'e'.repeat(32) });
+    assert.deepEqual(await guarded(own, token), [200, undefined]);
+    assert.deepEqual(await guarded('action=account:read&owner=spiffe://bank-a/user/1', token), [
+      403,
+      'RESOURCE_NOT_PERMITTED',
+    ]);
+    assert.deepEqual(await guarded('action=account:delete&owner=spiffe://bank-a/user/12345', token), [
+      403,
+      'RESOURCE_NOT_PERMITTED',
+    ]);
+    assert.deepEqual(await guarded(own), [403, 'RESOURCE_NOT_PERMITTED']);
+    assert.deepEqual(await guarded('action=account:read&owner=', token), [403, 'RESOURCE_NOT_PERMITTED']);
+    await until(async () => {
+      const found = await house.admin.why({ id: 'e'.repeat(32) }).catch(() => ({ receiptsJson: [] as string[] }));
+      const guards = found.receiptsJson.map((json) => JSON.parse(json)).filter(({ kind }) => kind === 'guard');
+      return (
+        guards.length === 4 && guards.filter(({ effect, rule }) => effect === 'allow' && /own/.test(rule)).length === 1
+      );
+    });
+  }));
 
 test('a client refuses a service that is not the one the registry expects, and one that is not known', () =>
   withHouse(async ({ workload }) => {

@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import {
   formatTraceparent,
-  isReasonCode,
   newSpan,
   newTxn,
   parentSpanOf,
@@ -16,10 +15,16 @@ import { type VerifiedToken, verifyToken } from '#jwt';
 import { type Clock, Fault, LIMITS, type Random, randomHex, toFault } from '#kernel';
 import type { VerifiedX509Svid } from '#spiffe';
 import { pemCertificates } from '#x509';
+import { bodyReader, parseBody } from './body.ts';
+import type { Database } from './database.ts';
+import { codeOf, denialBody } from './denial.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { FetchInit, FetchResponse } from './fetch.ts';
+import { type GuardedResource, guard } from './guard.ts';
 import type { Identity } from './identity.ts';
 import { peerChain } from './peer-chain.ts';
+import { assertSingleFields } from './single-fields.ts';
+import { runTransaction, type Transaction } from './transaction.ts';
 
 export interface GuardedRequest {
   readonly method: string;
@@ -33,6 +38,10 @@ export interface GuardedRequest {
   json(): Promise<unknown>;
   /** Calls another service with this workload's identity and the user's Txn-Token, byte for byte as it came. */
   fetch(url: string, init?: FetchInit): Promise<FetchResponse>;
+  /** The domain question, before anything is done. Rejects with `RESOURCE_NOT_PERMITTED`; leaves a receipt either way. */
+  guard(action: string, resource: GuardedResource): Promise<void>;
+  /** One transaction through the gate, in which the database shows the user's rows only. */
+  transaction<T>(database: Database, work: (tx: Transaction) => Promise<T>): Promise<T>;
 }
 
 export interface HandlerResponse {
@@ -55,20 +64,7 @@ export interface ServeOptions {
   readonly random: Random;
 }
 
-const BODY_BYTES = 1024 * 1024;
 const LINGER_MILLIS = 1000;
-/** Fields that carry a credential or an identity: more than one of any is ambiguous. */
-const SINGLE = [
-  'txn-token',
-  'authorization',
-  'host',
-  'content-length',
-  'traceparent',
-  'x-user-id',
-  'x-spiffe-id',
-  'x-user-roles',
-  'x-session-id',
-];
 
 /**
  * An HTTPS server in which no request is read before its peer has proven an X509-SVID of a trusted trust domain, and no handler runs before the
@@ -245,15 +241,27 @@ async function admit(
   const carried = request.headers['txn-token'];
   if (token !== undefined && typeof carried === 'string') onward['txn-token'] = carried;
   const text = bodyReader(request);
+  const authority = newAuthority(peer, token, txn);
   return {
     method,
     path: url.pathname,
     query: url.searchParams,
     headers: request.headers,
-    authority: newAuthority(peer, token, txn),
+    authority,
     text,
     json: async () => parseBody(await text()),
     fetch: (target, init = {}) => options.fetch(target, { ...init, headers: { ...init.headers, ...onward } }),
+    guard: async (action, resource) => {
+      const report = options.reserve();
+      const startedAt = new Date(options.clock.now()).toISOString();
+      const { rule: _reach, ...link } = facts;
+      const about = { ...link, kind: 'guard' as const, span: newSpan(options.random), parentSpan: span, startedAt };
+      guard(options.enforcement.cedar(audience), authority, action, resource, (asked) =>
+        report(newReceipt(options, { ...about, ...asked })),
+      );
+    },
+    transaction: (database, work) =>
+      runTransaction(database, { token: onward['txn-token'], traceparent: formatTraceparent(txn, span) }, work),
   };
 }
 
@@ -272,28 +280,17 @@ async function verifyTxnToken(
 ): Promise<VerifiedToken | undefined> {
   if (value === undefined) return undefined;
   if (typeof value !== 'string') throw new Fault('TOKEN_DUPLICATED', 'the request carries more than one token');
-  return verifyToken({
+  const token = await verifyToken({
     token: value,
     kind: 'txn-token',
     audience,
     minters: (kid) => options.enforcement.minter(audience, kid),
     clock: options.clock,
   });
-}
-
-/** Node joins or drops doubled fields silently, so they are counted as they came; underscores count as the hyphens that some readers make of them. */
-function assertSingleFields(rawHeaders: readonly string[]): void {
-  const seen = new Set<string>();
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] ?? '').toLowerCase().replaceAll('_', '-');
-    if (!SINGLE.includes(name)) continue;
-    if (seen.has(name))
-      throw new Fault(
-        name === 'txn-token' ? 'TOKEN_DUPLICATED' : 'REQUEST_CREDENTIALS_DOUBLED',
-        'a field that carries an identity occurs twice',
-      );
-    seen.add(name);
-  }
+  const about = { user: token.user.toString(), session: token.sessionId, txn: token.txn };
+  if (options.enforcement.isRevoked(audience, about, token.issuedAt))
+    throw new Fault('TOKEN_REVOKED', 'the user, session or token has been revoked');
+  return token;
 }
 
 function parseTarget(target: string | undefined): URL {
@@ -301,34 +298,6 @@ function parseTarget(target: string | undefined): URL {
     return new URL(target ?? '/', 'https://service');
   } catch (cause) {
     throw new Fault('ARGUMENT_INVALID', 'the target of the request is no path', { cause });
-  }
-}
-
-function bodyReader(request: IncomingMessage): () => Promise<string> {
-  let reading: Promise<string> | undefined;
-  return () => {
-    reading ??= readBody(request);
-    return reading;
-  };
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk);
-    length += bytes.length;
-    if (length > BODY_BYTES) throw new Fault('LIMIT_EXCEEDED', 'the body is larger than the limit');
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseBody(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new Fault('ARGUMENT_INVALID', 'the body is not JSON', { cause });
   }
 }
 
@@ -352,12 +321,4 @@ function newReceipt(options: ServeOptions, facts: Partial<Receipt> & Pick<Receip
     durationUs: 0,
     ...facts,
   };
-}
-
-function codeOf(fault: Fault): Receipt['code'] {
-  return isReasonCode(fault.code) ? fault.code : 'INTERNAL_ERROR';
-}
-
-function denialBody(fault: Fault, id: string): string {
-  return JSON.stringify({ code: codeOf(fault), message: reasonCode(codeOf(fault)).meaning, id });
 }

@@ -6,6 +6,7 @@ import type { SpiffeId, X509BundleSet, X509Svid } from '#spiffe';
 import { type Client, createGrpcClient, dialUnix, type ServiceResource } from '#wire';
 import { EnforcementPointDefinition, type WatchRequest } from '#wire/gen/hauberk_workload';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
+import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { Enforcement } from './enforcement.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { dialService, type FetchInit, type FetchResponse, ServicePool } from './fetch.ts';
@@ -125,6 +126,11 @@ export class Workload {
   /** A verified mTLS connection to a service, for protocols other than HTTP. */
   connect(name: string): Promise<TLSSocket> {
     return dialService(this.#find(name, this.#environment.service?.split('/')[0] ?? ''), this.#identity);
+  }
+
+  /** The database behind the gate, with this workload's role. Rows show in `request.transaction` only. */
+  database(options: DatabaseOptions): Database {
+    return createDatabase(options, () => this.connect(options.service ?? 'gate.platform'));
   }
 
   async close(): Promise<void> {

@@ -35,4 +35,5 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What the closure of `hauberk/sdk` may import from node_modules: a service must not install a server. */
-export const SDK_PACKAGES: readonly string[] = ['jose', '@bufbuild/protobuf'];
+/** `pg` is an optional peer, loaded when a service opens a database. */
+export const SDK_PACKAGES: readonly string[] = ['jose', '@bufbuild/protobuf', 'pg'];
