@@ -121,7 +121,7 @@ const rejects: readonly (readonly [string, string, () => Promise<unknown>])[] = 
   ],
   ['of a minter of other kinds', 'MINTER_UNKNOWN', async () => verify(await mint(), { kinds: ['internal-jwt'] })],
   ['of a minter whose registration has ended', 'MINTER_UNKNOWN', async () => verify(await mint(), { notAfter: now })],
-  ['at another trust domain', 'MINTER_UNKNOWN', async () => verify(await mint(), {}, 'txn-token', 'bank-b')],
+  ['at another trust domain', 'TOKEN_AUDIENCE_MISMATCH', async () => verify(await mint(), {}, 'txn-token', 'bank-b')],
   ['internal as Txn-Token', 'TOKEN_KIND_MISMATCH', async () => verify(await mint({}, 'internal-jwt'))],
   ['Txn-Token as internal', 'TOKEN_KIND_MISMATCH', async () => verify(await mint(), {}, 'internal-jwt')],
   ['with alg none', 'TOKEN_MALFORMED', async () => verify(raw({ ...header, alg: 'none' }, claims, () => 'AA'))],

@@ -50,6 +50,10 @@ export async function verifyToken(question: TokenQuestion): Promise<VerifiedToke
     throw fault('TOKEN_MALFORMED', 'the token is signed in a way that is not accepted');
   const minter = typeof header.kid === 'string' ? question.minters(header.kid) : undefined;
   if (minter === undefined || minter.trustDomain !== audience || !minter.kinds.includes(kind)) {
+    // Each trust domain has minters of its own, so a token for another audience is of an unknown key too. Which of the two is said helps
+    // whoever reads the denial; it is a denial either way, and what is read here unverified goes no further.
+    if (parsePayload(token).aud !== audience)
+      throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
     throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter');
   }
   const claims = await verifySignature(token, minter);
