@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Fault } from '#kernel';
+import { isTrustDomain } from '#spiffe';
 
 const bundleSchema = z.object({
   trustDomain: z.string(),
@@ -9,13 +10,22 @@ const bundleSchema = z.object({
   refreshHintSeconds: z.number(),
 });
 
+const trustDomainSchema = z.strictObject({
+  name: z.string().refine((name): boolean => isTrustDomain(name), 'a trust domain name was expected'),
+  joinToken: z.string().min(1),
+  bundle: bundleSchema,
+});
+
+const isUnique = (domains: readonly { readonly name: string }[]): boolean =>
+  new Set(domains.map(({ name }) => name)).size === domains.length;
+
 const schema = z.strictObject({
   node: z.string().min(1),
   workloadSocket: z.string().min(1),
   adminSocket: z.string().min(1),
   dataDir: z.string().optional(),
   server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
-  trustDomains: z.array(z.strictObject({ name: z.string(), joinToken: z.string(), bundle: bundleSchema })).min(1),
+  trustDomains: z.array(trustDomainSchema).min(1).refine(isUnique, 'each trust domain stands once'),
 });
 
 export type AgentConfig = z.output<typeof schema>;

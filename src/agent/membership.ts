@@ -1,11 +1,15 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { createClient, dialTls } from '#rpc';
-import { parseX509Bundle, SpiffeId, verifyX509Svid, type X509Svid } from '#spiffe';
+import { parseX509Bundle, verifyX509Svid } from '#spiffe';
 import type { BundleResource, Client, EntryResource } from '#wire';
-import { AgentSyncDefinition, type SyncRequest } from '#wire/gen/hauberk_sync';
+import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
+import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
+import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
+import { newKey } from './key.ts';
+import { parseBundle } from './parse-bundle.ts';
 import { Resources } from './resources.ts';
+import { type HeldSvid, WorkloadSvids } from './workload-svids.ts';
 
 export interface MembershipOptions {
   readonly name: string;
@@ -19,45 +23,47 @@ export interface MembershipOptions {
 
 export type MembershipState = 'connecting' | 'connected' | 'needs-join-token';
 
-const PROTOCOL_VERSION = 1;
-const MAX_BACKOFF_MILLIS = 2000;
+type SyncClient = Client<typeof AgentSyncDefinition>;
 
-interface AgentIdentity {
-  readonly id: string;
-  readonly key: KeyObject;
-  readonly chain: readonly Uint8Array[];
-  readonly issuedAt: number;
-  readonly notAfter: number;
-}
+const FIRST_BACKOFF_MILLIS = 50;
+const MAX_BACKOFF_MILLIS = 2000;
+const RENEW_RETRY_MILLIS = 5000;
+const ISSUE_MILLIS = 5000;
+const CLOSE_MILLIS = 1000;
 
 /**
- * This agent's membership in one trust domain: attests with a join token, renews at half-life, holds the push stream open, and issues the
- * SVIDs of its workloads. While the server is away it keeps what it has. When its own certificate has expired it needs a new join token.
+ * This agent's membership in one trust domain: attests with a join token, renews its certificate, holds the push stream open, and has the
+ * SVIDs of its workloads issued. While the server is away it keeps what it has. When its own certificate has expired it needs a new join token.
  */
 export class Membership implements Closeable {
   readonly name: string;
-  readonly resources = new Resources();
+  readonly resources: Resources;
   readonly #options: MembershipOptions;
+  readonly #svids: WorkloadSvids;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
-  readonly #svids = new Map<
-    string,
-    { readonly revision: string; readonly svid: X509Svid; readonly issuedAt: number }
-  >();
-  readonly #issuing = new Map<string, Promise<X509Svid>>();
   #joinToken: string | undefined;
   #bundle: BundleResource;
   #identity: AgentIdentity | undefined;
-  #client: Client<typeof AgentSyncDefinition> | undefined;
-  #connected = false;
-  #wake: () => void = () => {};
+  #client: SyncClient | undefined;
+  #lastLoss: string | undefined;
+  /** Ends what is being waited for or followed, so that the membership starts over. */
+  #restart: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: MembershipOptions) {
-    this.name = options.name;
+    const { name, clock, random } = options;
+    this.name = name;
+    this.resources = new Resources(name);
     this.#options = options;
     this.#joinToken = options.joinToken;
     this.#bundle = options.bundle;
+    this.#svids = new WorkloadSvids({
+      clock,
+      random,
+      bundle: () => this.#ownBundle(),
+      issue: (entryId, csr) => this.#issue(entryId, csr),
+    });
   }
 
   start(): void {
@@ -66,7 +72,7 @@ export class Membership implements Closeable {
 
   get state(): MembershipState {
     if (this.#joinToken === undefined && !this.#isCurrent()) return 'needs-join-token';
-    return this.#connected ? 'connected' : 'connecting';
+    return this.#client === undefined ? 'connecting' : 'connected';
   }
 
   get agentId(): string {
@@ -83,10 +89,7 @@ export class Membership implements Closeable {
 
   /** The newest bundle of this or of a federated trust domain. */
   bundle(trustDomain: string): BundleResource | undefined {
-    const sent = this.resources.find<BundleResource>('Bundle', trustDomain);
-    if (trustDomain !== this.name) return sent;
-    // After a long absence the bundle that came with a new join token is newer than the one that the stream left here.
-    return sent !== undefined && sent.sequence >= this.#bundle.sequence ? sent : this.#bundle;
+    return trustDomain === this.name ? this.#ownBundle() : this.resources.bundle(trustDomain);
   }
 
   onChange(listener: () => void): () => void {
@@ -94,30 +97,17 @@ export class Membership implements Closeable {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Attests anew with this token, also when the present certificate would do. */
   provideJoinToken(token: string, bundle: BundleResource): void {
     this.#joinToken = token;
     this.#bundle = bundle;
     this.#identity = undefined;
-    this.#wake();
+    this.#restart();
   }
 
-  /** The SVID of an entry: from the cache until half its life, issued anew after. Falls back to the cached one while it is valid. */
-  async svid(entry: EntryResource): Promise<X509Svid> {
-    const revision = JSON.stringify(entry) + (this.bundle(this.name)?.sequence ?? 0);
-    const cached = this.#svids.get(entry.id);
-    const now = this.#options.clock.now();
-    if (cached?.revision === revision && now < cached.issuedAt + (cached.svid.notAfter - cached.issuedAt) / 2)
-      return cached.svid;
-    try {
-      const running =
-        this.#issuing.get(entry.id) ?? this.#issue(entry, revision).finally(() => this.#issuing.delete(entry.id));
-      this.#issuing.set(entry.id, running);
-      return await running;
-    } catch (error) {
-      if (cached !== undefined && cached.svid.id.toString() === entry.spiffeId && now < cached.svid.notAfter)
-        return cached.svid;
-      throw error;
-    }
+  /** The SVID of an entry. Throws `IDENTITY_UNAVAILABLE` and what the server says when there is none and none can be issued. */
+  svid(entry: EntryResource): Promise<HeldSvid> {
+    return this.#svids.get(entry);
   }
 
   /** Hands receipts on to the server; throws while it is away. */
@@ -134,33 +124,52 @@ export class Membership implements Closeable {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#wake();
+    this.#restart();
     await this.#client?.close();
-    await this.#running;
+    // A dial that nobody answers has its own deadline; nothing waits for it here.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MILLIS);
+    });
+    await Promise.race([this.#running, late]);
+    clearTimeout(timer);
   }
 
   async #run(): Promise<void> {
-    let backoff = 50;
+    let backoff = FIRST_BACKOFF_MILLIS;
+    const settle = (): void => {
+      backoff = FIRST_BACKOFF_MILLIS;
+      this.#lastLoss = undefined;
+    };
     while (!this.#stop.signal.aborted) {
       try {
         await this.#join();
-        await this.#follow(() => (backoff = 50));
+        // After a renewal the old connection serves on until the new one has its first update.
+        if ((await this.#follow(settle)) === 'renewed') continue;
       } catch (error) {
         if (!this.#stop.signal.aborted) this.#lost(error);
       }
-      this.#connected = false;
-      await this.#client?.close();
-      this.#client = undefined;
-      await this.#pause(backoff * (0.5 + randomFraction(this.#options.random) / 2));
+      await this.#replaceClient(undefined);
+      if (this.state === 'needs-join-token') await this.#pause(undefined);
+      else await this.#pause(backoff * (0.5 + randomFraction(this.#options.random) / 2));
       backoff = Math.min(backoff * 2, MAX_BACKOFF_MILLIS);
     }
   }
 
   #lost(error: unknown): void {
-    this.#options.log.warn('trust domain not connected', { trustDomain: this.name, error: toFault(error) });
-    // A refused token is spent, and a refused certificate is not coming back: only a new token helps.
-    if (faultCode(error) === 'AGENT_TOKEN_INVALID') this.#joinToken = undefined;
-    if (faultCode(error) === 'AGENT_NOT_ATTESTED') this.#identity = undefined;
+    const fault = toFault(error);
+    // Said once, not at every try.
+    if (fault.code !== this.#lastLoss)
+      this.#options.log.warn('trust domain not connected', { trustDomain: this.name, error: fault });
+    this.#lastLoss = fault.code;
+    // A refused certificate is not coming back: only a new token helps.
+    if (fault.code === 'AGENT_NOT_ATTESTED') this.#identity = undefined;
+  }
+
+  async #replaceClient(client: SyncClient | undefined): Promise<void> {
+    const old = this.#client;
+    this.#client = client;
+    await old?.close();
   }
 
   async #join(): Promise<void> {
@@ -171,127 +180,143 @@ export class Membership implements Closeable {
     const key = newKey();
     const client = this.#dial(undefined);
     try {
-      const csr = createCertificateRequest(key);
-      const request = {
-        trustDomain: this.name,
-        type: 'join_token',
-        payload: Buffer.from(token),
-        csr,
-        protocolVersion: PROTOCOL_VERSION,
-      };
-      const answer = await client.attest(request, this.#stop.signal);
-      this.#joinToken = undefined;
-      this.#adopt(answer.agentId, key, answer.certificateChain, answer.expiresAt);
+      const answer = await client.attest(
+        {
+          trustDomain: this.name,
+          type: 'join_token',
+          payload: Buffer.from(token),
+          csr: createCertificateRequest(key),
+          protocolVersion: PROTOCOL_VERSION,
+        },
+        this.#stop.signal,
+      );
+      // The token is spent now, whatever is thought of the answer. A newer one may have come meanwhile.
+      if (this.#joinToken === token) this.#joinToken = undefined;
+      if (answer.bundleJson !== '') this.#bundle = parseBundle(answer.bundleJson, this.name);
+      this.#identity = this.#adopt(answer.agentId, key, answer.certificateChain);
+    } catch (error) {
+      // A refused token is spent; one that came meanwhile is not.
+      if (faultCode(error) === 'AGENT_TOKEN_INVALID' && this.#joinToken === token) this.#joinToken = undefined;
+      throw error;
     } finally {
       await client.close();
     }
   }
 
-  /** Holds the stream open until it breaks, and renews this agent's certificate at half its life. */
-  async #follow(onUpdate: () => void): Promise<void> {
+  /** Holds the stream open until it breaks, or until a renewed certificate calls for a new one. */
+  async #follow(onUpdate: () => void): Promise<'ended' | 'renewed'> {
     const identity = this.#identity;
-    if (identity === undefined) return;
+    if (identity === undefined) return 'ended';
     const client = this.#dial(identity);
-    this.#client = client;
     const ended = new AbortController();
+    this.#restart = () => ended.abort();
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
-    const half = identity.issuedAt + (identity.notAfter - identity.issuedAt) / 2;
-    const renewal = this.#options.clock.at(half, () => void this.#renew(client, identity).finally(() => ended.abort()));
+    const renewal = this.#keepRenewed(client, identity, signal, () => ended.abort());
     const acknowledgements = new Acknowledgements(this.name, signal);
     try {
       for await (const { update } of client.sync(acknowledgements, signal)) {
         if (update === undefined || update.trustDomain !== this.name) continue;
-        this.resources.apply(update);
+        const unread = this.resources.apply(update);
+        if (unread.length > 0) this.#options.log.error('resources not readable', { trustDomain: this.name, unread });
         acknowledgements.push(update.revision);
-        this.#connected = true;
+        if (this.#client !== client) await this.#replaceClient(client);
         onUpdate();
         this.#changed();
       }
     } finally {
       renewal.cancel();
       ended.abort();
+      if (this.#client !== client) await client.close();
     }
+    return this.#identity !== undefined && this.#identity !== identity && this.#isCurrent() ? 'renewed' : 'ended';
   }
 
-  async #renew(client: Client<typeof AgentSyncDefinition>, identity: AgentIdentity): Promise<void> {
+  /** Renews at the due time, again and again until it works or the certificate has expired; either ends the stream. */
+  #keepRenewed(
+    client: SyncClient,
+    identity: AgentIdentity,
+    signal: AbortSignal,
+    end: () => void,
+  ): { readonly cancel: () => void } {
+    const { clock } = this.#options;
+    const renew = async (): Promise<void> => {
+      const over = await this.#renew(client, identity, signal);
+      if (signal.aborted || over || clock.now() >= identity.notAfter) return end();
+      scheduled = clock.at(Math.min(clock.now() + RENEW_RETRY_MILLIS, identity.notAfter), () => void renew());
+    };
+    let scheduled = clock.at(identity.renewAt, () => void renew());
+    return { cancel: () => scheduled.cancel() };
+  }
+
+  /** True when there is a new certificate, or none is to be had with the old one. */
+  async #renew(client: SyncClient, identity: AgentIdentity, signal: AbortSignal): Promise<boolean> {
     try {
       const key = newKey();
-      const answer = await client.renew(
-        { trustDomain: this.name, csr: createCertificateRequest(key) },
-        this.#stop.signal,
-      );
-      this.#adopt(identity.id, key, answer.certificateChain, answer.expiresAt);
+      const request = { trustDomain: this.name, csr: createCertificateRequest(key) };
+      const { certificateChain } = await client.renew(request, signal);
+      const renewed = this.#adopt(identity.id, key, certificateChain);
+      if (this.#identity === identity) this.#identity = renewed;
+      return true;
     } catch (error) {
+      if (signal.aborted) return false;
       this.#options.log.warn('agent certificate not renewed', { trustDomain: this.name, error: toFault(error) });
+      if (faultCode(error) !== 'AGENT_NOT_ATTESTED') return false;
+      if (this.#identity === identity) this.#identity = undefined;
+      return true;
     }
   }
 
-  async #issue(entry: EntryResource, revision: string): Promise<X509Svid> {
-    const privateKey = newKey();
-    const items = [{ entryId: entry.id, csr: createCertificateRequest(privateKey) }];
-    const { results } = await this.#server().issueX509Svids({ trustDomain: this.name, items }, this.#stop.signal);
-    const result = results[0];
-    if (result === undefined || result.code !== '') {
-      throw new Fault(result?.code ?? 'IDENTITY_UNAVAILABLE', result?.message ?? 'the server issued nothing');
-    }
-    const chain = result.certificateChain.map((der) => Buffer.from(der));
-    const bundle = this.bundle(this.name);
-    const bundles = new Map(bundle === undefined ? [] : [[this.name, parseX509Bundle(bundle)]]);
-    const now = this.#options.clock.now();
-    const { id, leaf, notAfter } = verifyX509Svid({ chain, bundles, at: now });
-    if (id.toString() !== entry.spiffeId || !leaf.spki.equals(spkiOf(privateKey)))
-      throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else');
-    const svid: X509Svid = {
-      id,
-      chain,
-      privateKey,
-      notBefore: leaf.notBefore,
-      notAfter,
-      ...(entry.hint === undefined ? {} : { hint: entry.hint }),
-    };
-    this.#svids.set(entry.id, { revision, svid, issuedAt: now });
-    return svid;
+  async #issue(entryId: string, csr: Buffer): Promise<readonly Buffer[]> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ISSUE_MILLIS)]);
+    const { results } = await this.#server().issueX509Svids(
+      { trustDomain: this.name, items: [{ entryId, csr }] },
+      signal,
+    );
+    const [result] = results;
+    if (result === undefined) throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued nothing');
+    if (result.code !== '') throw new Fault(result.code, result.message);
+    return result.certificateChain.map((der) => Buffer.from(der));
   }
 
-  #server(): Client<typeof AgentSyncDefinition> {
-    if (this.#client === undefined || !this.#connected)
+  #server(): SyncClient {
+    if (this.#client === undefined)
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server cannot be reached at the moment');
     return this.#client;
   }
 
-  #dial(identity: AgentIdentity | undefined): Client<typeof AgentSyncDefinition> {
-    const { server, clock } = this.#options;
+  #dial(identity: AgentIdentity | undefined): SyncClient {
+    const { server } = this.#options;
+    const own =
+      identity === undefined
+        ? {}
+        : {
+            identity: {
+              key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
+              cert: pemCertificates(identity.chain),
+            },
+          };
+    const verify = (chain: readonly Buffer[]): void => this.#assertServer(chain);
     return createClient(AgentSyncDefinition, {
-      dial: () =>
-        dialTls({
-          ...server,
-          servername: this.name,
-          ...(identity === undefined
-            ? {}
-            : {
-                identity: {
-                  key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
-                  cert: pemCertificates(identity.chain),
-                },
-              }),
-          verify: (chain) => {
-            const bundles = new Map([[this.name, parseX509Bundle(this.bundle(this.name) ?? this.#bundle)]]);
-            const { id } = verifyX509Svid({ chain, bundles, at: clock.now(), purpose: 'server' });
-            if (id.toString() !== `spiffe://${this.name}/spire/server`)
-              throw new Fault('PEER_ID_UNEXPECTED', 'this is not the server of the trust domain');
-          },
-        }),
+      dial: () => dialTls({ ...server, servername: this.name, ...own, verify }),
     });
   }
 
-  #adopt(id: string, key: KeyObject, chain: readonly Uint8Array[], expiresAt: bigint): void {
-    this.#identity = {
-      id: SpiffeId.parse(id).toString(),
-      key,
-      chain,
-      issuedAt: this.#options.clock.now(),
-      notAfter: Number(expiresAt) * 1000,
-    };
+  #assertServer(chain: readonly Buffer[]): void {
+    const bundles = new Map([[this.name, parseX509Bundle(this.#ownBundle())]]);
+    const { id } = verifyX509Svid({ chain, bundles, at: this.#options.clock.now(), purpose: 'server' });
+    if (`${id}` !== `spiffe://${this.name}/spire/server`)
+      throw new Fault('PEER_ID_UNEXPECTED', 'this is not the server of the trust domain');
+  }
+
+  #adopt(agentId: string, key: AgentIdentity['key'], chain: readonly Uint8Array[]): AgentIdentity {
+    const { clock, random } = this.#options;
+    return adoptIdentity({ agentId, key, chain, bundle: this.#ownBundle(), now: clock.now(), random });
+  }
+
+  /** After a long absence the bundle that came with a new join token is newer than the one that the stream left here. */
+  #ownBundle(): BundleResource {
+    const sent = this.resources.bundle(this.name);
+    return sent !== undefined && sent.sequence >= this.#bundle.sequence ? sent : this.#bundle;
   }
 
   #isCurrent(): boolean {
@@ -299,57 +324,19 @@ export class Membership implements Closeable {
   }
 
   #changed(): void {
-    const live = new Set(this.resources.entries().map(({ id }) => id));
-    for (const id of this.#svids.keys()) if (!live.has(id)) this.#svids.delete(id);
+    this.#svids.keep(this.resources.entries());
     for (const listener of this.#listeners) listener();
   }
 
-  #pause(millis: number): Promise<void> {
+  /** Waits, for ever when no time is given; `#restart` ends it. */
+  #pause(millis: number | undefined): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#stop.signal.aborted ? 0 : millis);
-      this.#wake = () => {
+      if (this.#stop.signal.aborted) return resolve();
+      const timer = millis === undefined ? undefined : setTimeout(resolve, millis);
+      this.#restart = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
-}
-
-/** The requests of a sync stream: where to resume, then each revision that was applied. */
-class Acknowledgements implements AsyncIterable<SyncRequest> {
-  readonly #trustDomain: string;
-  readonly #signal: AbortSignal;
-  readonly #pending: bigint[] = [0n];
-  #wake: () => void = () => {};
-
-  constructor(trustDomain: string, signal: AbortSignal) {
-    this.#trustDomain = trustDomain;
-    this.#signal = signal;
-    signal.addEventListener('abort', () => this.#wake(), { once: true });
-  }
-
-  push(revision: bigint): void {
-    this.#pending.push(revision);
-    this.#wake();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<SyncRequest> {
-    while (!this.#signal.aborted) {
-      const revision = this.#pending.shift();
-      if (revision !== undefined) yield { trustDomain: this.#trustDomain, protocolVersion: PROTOCOL_VERSION, revision };
-      else {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-      }
-    }
-  }
-}
-
-function newKey(): KeyObject {
-  return generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
-}
-
-function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' });
 }

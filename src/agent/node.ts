@@ -1,9 +1,9 @@
-import { attestProcess, type WorkloadAttestor } from '#attestation';
-import { newSpan, newTxn, type ReasonCodeName, type Receipt } from '#chain';
-import { type Clock, type Closeable, Fault, LIMITS, type Log, type Random, randomHex } from '#kernel';
-import type { PeerCredentials } from '#rpc';
-import { formatSelector, parseSelector, type Selector, selectorsMatch } from '#spiffe';
+import { attestProcess, type Process, type WorkloadAttestor } from '#attestation';
+import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
+import { isAlive, type PeerCredentials } from '#rpc';
+import { formatSelector } from '#spiffe';
 import type { EntryResource } from '#wire';
+import { Denials } from './denials.ts';
 import type { Membership } from './membership.ts';
 import { ReceiptQueue } from './receipt-queue.ts';
 
@@ -14,7 +14,7 @@ export interface Entitlement {
 }
 
 export interface NodeOptions {
-  readonly memberships: readonly Membership[];
+  readonly memberships: readonly [Membership, ...Membership[]];
   readonly attestors: readonly WorkloadAttestor[];
   readonly clock: Clock;
   readonly random: Random;
@@ -27,41 +27,48 @@ const ATTESTATION_MILLIS = 5000;
 export class AgentNode implements Closeable {
   readonly options: NodeOptions;
   readonly receipts: ReceiptQueue;
+  readonly #denials: Denials;
 
   constructor(options: NodeOptions) {
+    const { memberships, clock, random, log } = options;
     this.options = options;
-    this.receipts = new ReceiptQueue(options.memberships, options.log);
+    this.receipts = new ReceiptQueue(memberships, log);
+    this.#denials = new Denials({ receipts: this.receipts, trustDomain: memberships[0].name, clock, random });
   }
 
-  /** Selectors of the process at the other end, by the kernel and the attestors; within a deadline, so that none holds up another. */
-  selectors(caller: PeerCredentials): Promise<readonly Selector[]> {
-    return attestProcess(this.options.attestors, caller, AbortSignal.timeout(ATTESTATION_MILLIS));
+  /** Selectors of a process, `type:value`, by the attestors; within a deadline, so that none holds up another. */
+  async selectors(process: Process): Promise<ReadonlySet<string>> {
+    const signal = AbortSignal.timeout(ATTESTATION_MILLIS);
+    return new Set((await attestProcess(this.options.attestors, process, signal)).map(formatSelector));
   }
 
-  /** Entries that match, in order of trust domain and entry id. */
-  entitlements(selectors: readonly Selector[]): readonly Entitlement[] {
+  /** Entries all of whose selectors are seen, in order of the agent's trust domains and of entry id. */
+  entitlements(seen: ReadonlySet<string>): readonly Entitlement[] {
     return this.options.memberships.flatMap((membership) =>
       membership.resources
         .entries()
-        .filter((entry) => selectorsMatch(entry.selectors.map(parseSelector), selectors))
-        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .filter(({ selectors }) => selectors.length > 0 && selectors.every((selector) => seen.has(selector)))
         .map((entry) => ({ membership, entry })),
     );
   }
 
-  /** As `entitlements`, but a caller with none is denied: with its own selectors, an id, and a receipt. Throws `IDENTITY_NO_ENTRY`. */
-  async entitled(caller: PeerCredentials): Promise<readonly Entitlement[]> {
-    const selectors = await this.selectors(caller);
-    const found = this.entitlements(selectors);
-    if (found.length > 0) return found;
-    if (this.options.memberships.every(({ resources }) => resources.revision === 0n)) {
+  /**
+   * What the process behind a connection may have, now. One with nothing is denied: with its own selectors, an id, and a receipt.
+   * Throws `IDENTITY_NO_ENTRY`, `IDENTITY_CALLER_UNKNOWN` when it has ended (a child that holds its socket is not it), or
+   * `IDENTITY_UNAVAILABLE` before the agent has heard from its server.
+   */
+  async entitled(caller: PeerCredentials): Promise<readonly [Entitlement, ...Entitlement[]]> {
+    const seen = await this.selectors(caller);
+    // Asked after its attestation: while it lived its pid was its own, so that what was seen is of no other process.
+    if (!isAlive(caller))
+      throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the process that opened this connection has ended');
+    const [first, ...others] = this.entitlements(seen);
+    if (first !== undefined) return [first, ...others];
+    if (this.options.memberships.every(({ resources }) => resources.revision === 0n))
       throw new Fault('IDENTITY_UNAVAILABLE', 'the agent has not heard from its server yet');
-    }
-    const seen = selectors.map(formatSelector);
-    const id = this.#deny('IDENTITY_NO_ENTRY', { pid: caller.pid, selectors: seen });
-    throw new Fault('IDENTITY_NO_ENTRY', 'no registration entry matches this process', {
-      details: { id, selectors: seen },
-    });
+    const selectors = [...seen];
+    const id = this.#denials.note(caller.pid, selectors);
+    throw new Fault('IDENTITY_NO_ENTRY', 'no registration entry matches this process', { details: { id, selectors } });
   }
 
   /** Calls back when anything changes that could change an answer. */
@@ -72,59 +79,13 @@ export class AgentNode implements Closeable {
     };
   }
 
+  /** True when the agent can have identities issued in every trust domain now. */
+  isHealthy(): boolean {
+    return this.options.memberships.every(({ state }) => state === 'connected');
+  }
+
   async close(): Promise<void> {
     await this.receipts.close();
-    for (const membership of this.options.memberships) await membership.close();
-  }
-
-  #deny(code: ReasonCodeName, detail: Readonly<Record<string, unknown>>): string {
-    const { random, clock, memberships } = this.options;
-    const receipt: Receipt = {
-      id: randomHex(random, 16),
-      txn: newTxn(random),
-      span: newSpan(random),
-      kind: 'workload-api',
-      trustDomain: memberships[0]?.name ?? '',
-      effect: 'deny',
-      code,
-      startedAt: new Date(clock.now()).toISOString(),
-      durationUs: 0,
-      detail,
-    };
-    this.receipts.add([receipt]);
-    return receipt.id;
-  }
-}
-
-/** Parses what an enforcement point reports and stamps who reported it. Throws `ARGUMENT_INVALID`, `LIMIT_EXCEEDED`. */
-export function stampReceipts(
-  receiptsJson: readonly string[],
-  via: readonly string[],
-  trustDomains: readonly string[],
-): readonly Receipt[] {
-  if (receiptsJson.length > LIMITS.receiptBatch.value)
-    throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
-  return receiptsJson.map((json) => {
-    if (Buffer.byteLength(json) > LIMITS.receiptBytes.value)
-      throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
-    const value = readJson(json);
-    if (
-      typeof value !== 'object' ||
-      value === null ||
-      !('trustDomain' in value) ||
-      !trustDomains.some((name) => name === value.trustDomain)
-    ) {
-      throw new Fault('ARGUMENT_INVALID', "a receipt is of one of the reporter's trust domains");
-    }
-    // The server checks ids and times; the agent's own word is `via`.
-    return { ...(value as Receipt), via };
-  });
-}
-
-function readJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new Fault('ARGUMENT_INVALID', 'a receipt is not JSON', { cause });
+    await Promise.all(this.options.memberships.map((membership) => membership.close()));
   }
 }

@@ -1,60 +1,51 @@
-import type { Receipt } from '#chain';
-import { type Closeable, Fault, isFault, LIMITS, type Log } from '#kernel';
-import type { Membership } from './membership.ts';
+import { type Closeable, Fault, LIMITS, type Log } from '#kernel';
+import { Outbox, type ReceiptSink } from './outbox.ts';
+import type { StampedReceipt } from './receipt.ts';
 
-/** Receipts that the server has not confirmed yet; when there are this many, nothing more is accepted: no receipt, no action. */
-const MAX_PENDING = 50_000;
-const RETRY_MILLIS = 200;
+const CLOSE_MILLIS = 1000;
 
-/** Hands receipts to the server in order, again until it confirms. Held in memory only: a killed agent loses what was not confirmed. */
+/**
+ * Receipts that the server has not confirmed yet, one outbox a trust domain, so that one that is away holds up no other. When one is full,
+ * nothing more is accepted for it. Held in memory only: a killed agent loses what was not confirmed.
+ */
 export class ReceiptQueue implements Closeable {
-  readonly #memberships: readonly Membership[];
-  readonly #pending: Receipt[] = [];
-  readonly #log: Log;
-  #sending: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
+  readonly #outboxes: ReadonlyMap<string, Outbox>;
 
-  constructor(memberships: readonly Membership[], log: Log) {
-    this.#memberships = memberships;
-    this.#log = log;
+  constructor(sinks: readonly ReceiptSink[], log: Log) {
+    this.#outboxes = new Map(sinks.map((sink) => [sink.name, new Outbox(sink, log)]));
   }
 
-  /** Throws `LIMIT_EXCEEDED` when too much is waiting. */
-  add(receipts: readonly Receipt[]): void {
-    if (this.#pending.length + receipts.length > MAX_PENDING)
+  /** All or none. Throws `LIMIT_EXCEEDED` when too much is waiting. */
+  add(receipts: readonly StampedReceipt[]): void {
+    const grouped = [...Map.groupBy(receipts, ({ trustDomain }) => trustDomain)].map(
+      ([name, group]) => [this.#outbox(name), group] as const,
+    );
+    if (!grouped.every(([outbox, group]) => outbox.hasRoom(group)))
       throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the server');
-    this.#pending.push(...receipts);
-    this.#kick();
+    for (const [outbox, group] of grouped) outbox.add(group);
+  }
+
+  /**
+   * Receipts of callers that no entry matches have a small share: whoever opens the socket can make them, and must not be able to stop
+   * the enforcement points of the node by filling the queue.
+   */
+  addDenial(receipt: StampedReceipt): void {
+    this.#outbox(receipt.trustDomain).add([receipt], LIMITS.agentDenials.value);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-    await this.#sending;
-  }
-
-  #kick(): void {
-    if (this.#closed || this.#sending !== undefined) return;
-    this.#sending = this.#send().finally(() => {
-      this.#sending = undefined;
-      if (this.#pending.length > 0 && !this.#closed) this.#timer = setTimeout(() => this.#kick(), RETRY_MILLIS);
+    const closing = Promise.all([...this.#outboxes.values()].map((outbox) => outbox.close()));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_MILLIS);
     });
+    await Promise.race([closing, late]);
+    clearTimeout(timer);
   }
 
-  async #send(): Promise<void> {
-    while (this.#pending.length > 0 && !this.#closed) {
-      const name = this.#pending[0]?.trustDomain;
-      const membership = this.#memberships.find((one) => one.name === name);
-      const batch = this.#pending.filter((receipt) => receipt.trustDomain === name).slice(0, LIMITS.receiptBatch.value);
-      try {
-        await membership?.report(batch.map((receipt) => JSON.stringify(receipt)));
-      } catch (error) {
-        if (!isFault(error) || error.code !== 'ARGUMENT_INVALID') return;
-        this.#log.error('receipts refused by the server', { count: batch.length, error });
-      }
-      const done = new Set(batch);
-      this.#pending.splice(0, this.#pending.length, ...this.#pending.filter((receipt) => !done.has(receipt)));
-    }
+  #outbox(trustDomain: string): Outbox {
+    const outbox = this.#outboxes.get(trustDomain);
+    if (outbox === undefined) throw new Fault('ARGUMENT_INVALID', 'this agent does not serve the trust domain');
+    return outbox;
   }
 }

@@ -1,33 +1,101 @@
-import type { EntryResource, ResourceKind } from '#wire';
+import { SpiffeId } from '#spiffe';
+import type { BundleResource, EntryResource, ResourceKind } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+
+/** A resource as the server sent it, and read once. */
+export interface Held {
+  readonly kind: string;
+  readonly key: string;
+  readonly json: string;
+  readonly value: unknown;
+}
 
 /** One trust domain's resources as the server last sent them. */
 export class Resources {
-  readonly #bodies = new Map<string, { readonly kind: string; readonly key: string; readonly json: string }>();
+  readonly #trustDomain: string;
+  readonly #held = new Map<string, Held>();
+  #entries: readonly EntryResource[] | undefined;
   revision = 0n;
 
-  apply(update: ResourceUpdate): void {
-    if (update.full) this.#bodies.clear();
-    for (const { kind, key, bodyJson } of update.upserts)
-      this.#bodies.set(`${kind}\n${key}`, { kind, key, json: bodyJson });
-    for (const { kind, key } of update.removals) this.#bodies.delete(`${kind}\n${key}`);
+  constructor(trustDomain: string) {
+    this.#trustDomain = trustDomain;
+  }
+
+  /** Returns the keys of resources that could not be read: they are left out, and hold up no other. */
+  apply(update: ResourceUpdate): readonly string[] {
+    const unread: string[] = [];
+    if (update.full) this.#held.clear();
+    for (const { kind, key, bodyJson } of update.upserts) {
+      const held = read(kind, key, bodyJson);
+      if (held === undefined) {
+        unread.push(`${kind} ${key}`);
+        this.#held.delete(`${kind}\n${key}`);
+      } else this.#held.set(`${kind}\n${key}`, held);
+    }
+    for (const { kind, key } of update.removals) this.#held.delete(`${kind}\n${key}`);
     this.revision = update.revision;
+    this.#entries = undefined;
+    return unread;
   }
 
   /** What is of one of these kinds, as it came. */
-  select(
-    kinds: readonly ResourceKind[],
-  ): readonly { readonly kind: string; readonly key: string; readonly json: string }[] {
-    return [...this.#bodies.values()].filter(({ kind }) => kinds.some((wanted) => wanted === kind));
+  select(kinds: readonly ResourceKind[]): readonly Held[] {
+    return [...this.#held.values()].filter(({ kind }) => kinds.some((wanted) => wanted === kind));
   }
 
+  /** Entries in order of id; those that could not be served are left out. */
   entries(): readonly EntryResource[] {
-    // Sent by the server over a connection that was verified; ids are parsed where they are used.
-    return this.select(['Entry']).map(({ json }) => JSON.parse(json) as EntryResource);
+    this.#entries ??= this.select(['Entry'])
+      .map(({ value }) => value)
+      .filter((value) => isEntry(value, this.#trustDomain))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
+    return this.#entries;
   }
 
-  find<T>(kind: ResourceKind, key: string): T | undefined {
-    const found = this.#bodies.get(`${kind}\n${key}`);
-    return found === undefined ? undefined : (JSON.parse(found.json) as T);
+  bundle(trustDomain: string): BundleResource | undefined {
+    const value = this.#held.get(`Bundle\n${trustDomain}`)?.value;
+    return isBundle(value, trustDomain) ? value : undefined;
   }
+}
+
+function read(kind: string, key: string, json: string): Held | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return { kind, key, json, value };
+  } catch {
+    return undefined;
+  }
+}
+
+/** An entry without selectors would match every process, one of another trust domain could not be issued: neither is served. */
+function isEntry(value: unknown, trustDomain: string): value is EntryResource {
+  if (typeof value !== 'object' || value === null) return false;
+  const entry: Partial<Record<keyof EntryResource, unknown>> = value;
+  return (
+    typeof entry.id === 'string' &&
+    typeof entry.spiffeId === 'string' &&
+    isIdOf(entry.spiffeId, trustDomain) &&
+    isTexts(entry.selectors) &&
+    entry.selectors.length > 0 &&
+    (entry.federatesWith === undefined || isTexts(entry.federatesWith)) &&
+    (entry.hint === undefined || typeof entry.hint === 'string')
+  );
+}
+
+function isIdOf(text: string, trustDomain: string): boolean {
+  try {
+    return SpiffeId.parse(text).trustDomain === trustDomain;
+  } catch {
+    return false;
+  }
+}
+
+export function isBundle(value: unknown, trustDomain: string): value is BundleResource {
+  if (typeof value !== 'object' || value === null) return false;
+  const bundle: Partial<Record<keyof BundleResource, unknown>> = value;
+  return bundle.trustDomain === trustDomain && typeof bundle.sequence === 'number' && isTexts(bundle.x509Authorities);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }

@@ -1,8 +1,9 @@
-import { type Clock, type Closeable, Lifecycle, type Log, type Random } from '#kernel';
+import { type Clock, type Closeable, Fault, Lifecycle, type Log, type Random } from '#kernel';
 import { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
 import { unixAttestor } from '#plugins/workload-attestor/unix';
-import { serveUnix } from '#rpc';
+import { type PeerCredentials, type ServiceBinding, serveUnix } from '#rpc';
 import { enforcementPoint } from './api/enforcement-point.ts';
+import { healthService } from './api/health.ts';
 import { supervisorService } from './api/supervisor.ts';
 import { workloadApi } from './api/workload-api.ts';
 import type { AgentConfig } from './config.ts';
@@ -25,7 +26,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { clock, random, log, server, workloadSocket, adminSocket } = options;
   const life = new Lifecycle();
   try {
-    const memberships = options.trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
+    const [first, ...others] = options.trustDomains.map(
+      (one) => new Membership({ ...one, server, clock, random, log }),
+    );
+    if (first === undefined) throw new Fault('CONFIG_INVALID', 'the agent serves no trust domain');
+    const memberships = [first, ...others] as const;
     const supervisor = new SupervisorAttestor();
     const node = life.own(new AgentNode({ memberships, attestors: [unixAttestor, supervisor], clock, random, log }));
     for (const membership of memberships) membership.start();
@@ -36,7 +41,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o777,
         log,
         identify,
-        services: [workloadApi(node), enforcementPoint(node)],
+        services: withHealth(node, workloadApi(node), enforcementPoint(node)),
       }),
     );
     life.own(
@@ -45,7 +50,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o770,
         log,
         identify,
-        services: [supervisorService(node, supervisor)],
+        services: withHealth(node, supervisorService(node, supervisor)),
       }),
     );
     return { workloadSocket, adminSocket, close: () => life.close() };
@@ -53,4 +58,17 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await life.close();
     throw error;
   }
+}
+
+function withHealth(
+  node: AgentNode,
+  ...services: readonly ServiceBinding<PeerCredentials>[]
+): readonly ServiceBinding<PeerCredentials>[] {
+  return [
+    ...services,
+    healthService(
+      node,
+      services.map(({ fullName }) => fullName),
+    ),
+  ];
 }

@@ -30,4 +30,10 @@ export const LIMITS = {
   edgeAnswerBytes: { value: 1024 * 1024, why: 'one answer of an identity provider or authentication service' },
   policyDepth: { value: 500, why: 'nesting of one policy condition' },
   policyValueDepth: { value: 16, why: 'nesting of a value that a policy compares' },
+  agentReceipts: { value: 50_000, why: 'receipts of one trust domain that wait in an agent for its server' },
+  agentReceiptBytes: { value: 64 * 1024 * 1024, why: 'the same receipts, all together' },
+  agentDenials: {
+    value: 1000,
+    why: 'waiting receipts beyond which an agent takes none of callers that no entry matches',
+  },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

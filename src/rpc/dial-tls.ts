@@ -13,6 +13,7 @@ export interface TlsDial {
 }
 
 const CONNECT_MILLIS = 10_000;
+const KEEP_ALIVE_MILLIS = 10_000;
 
 /** TLS with ALPN `h2` whose peer is verified by `verify`, not by Node's pool of roots. No session is ever resumed. */
 export function dialTls({ host, port, servername, identity, verify }: TlsDial): Promise<TLSSocket> {
@@ -42,6 +43,8 @@ export function dialTls({ host, port, servername, identity, verify }: TlsDial): 
       try {
         verify(peerChain(socket));
         socket.setTimeout(0);
+        // A peer that vanished without a word is noticed, also while there is nothing to say.
+        socket.setKeepAlive(true, KEEP_ALIVE_MILLIS);
         resolve(socket);
       } catch (error) {
         fail(error);

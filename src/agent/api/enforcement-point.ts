@@ -1,23 +1,11 @@
-import { Fault } from '#kernel';
+import { Fault, faultCode } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
-import type { ResourceKind } from '#wire';
-import { EnforcementPointDefinition, type ResourceUpdate } from '#wire/gen/hauberk_workload';
-import type { Membership } from '../membership.ts';
-import { type AgentNode, type Entitlement, stampReceipts } from '../node.ts';
+import { EnforcementPointDefinition, type RegisterMinterRequest } from '#wire/gen/hauberk_workload';
+import type { AgentNode, Entitlement } from '../node.ts';
+import { stampReceipts } from '../receipt.ts';
 import { changes } from './changes.ts';
 import { assertSecurityHeader } from './security-header.ts';
-
-/** What a workload enforces in its own trust domains, and what it needs to know of those that its entries federate with. */
-const OWN: readonly ResourceKind[] = [
-  'TrustDomain',
-  'Bundle',
-  'Service',
-  'Minter',
-  'AuthorizationPolicy',
-  'CedarPolicy',
-  'Revocation',
-];
-const FEDERATED: readonly ResourceKind[] = ['TrustDomain', 'Service', 'Minter', 'Revocation'];
+import { Watched } from './watched.ts';
 
 /** `hauberk.workload.v1.EnforcementPoint`. */
 export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredentials> {
@@ -25,57 +13,40 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
     watch: async function* (requests, context) {
       assertSecurityHeader(context);
       void drain(requests);
-      const sent = new Map<string, string>();
+      const watched = new Watched(node);
       for await (const _ of changes(node, node.options.clock, () => undefined, context.signal)) {
         const entitled = await node.entitled(context.caller);
         const caller = entitled.map(({ entry }) => entry.spiffeId);
-        for (const update of updates(node, entitled)) {
-          const text = update.upserts.map(({ kind, key, bodyJson }) => `${kind} ${key} ${bodyJson}`).join('\n');
-          if (sent.get(update.trustDomain) === text) continue;
-          sent.set(update.trustDomain, text);
-          yield { caller, update };
-        }
+        for (const update of watched.next(entitled)) yield { caller, update };
       }
     },
     reportReceipts: async ({ receiptsJson }, context) => {
       assertSecurityHeader(context);
       const entitled = await node.entitled(context.caller);
       const via = entitled.map(({ entry }) => entry.spiffeId);
-      node.receipts.add(
-        stampReceipts(
-          receiptsJson,
-          via,
-          entitled.map(({ membership }) => membership.name),
-        ),
-      );
+      const trustDomains = entitled.map(({ membership }) => membership.name);
+      node.receipts.add(stampReceipts(receiptsJson, via, trustDomains));
       return { accepted: receiptsJson.length };
     },
     registerMinter: async (request, context) => {
       assertSecurityHeader(context);
-      const [first] = await node.entitled(context.caller);
-      if (first === undefined) throw new Fault('IDENTITY_NO_ENTRY', 'no registration entry matches this process');
-      return { minterJson: await first.membership.registerMinter(first.entry.id, request) };
+      return { minterJson: await registerMinter(await node.entitled(context.caller), request) };
     },
   });
 }
 
-/** A full update for each trust domain that concerns the caller. */
-function updates(node: AgentNode, entitled: readonly Entitlement[]): readonly ResourceUpdate[] {
-  const kinds = new Map<Membership, readonly ResourceKind[]>();
-  for (const { entry } of entitled) {
-    for (const name of entry.federatesWith ?? []) {
-      const membership = node.options.memberships.find((one) => one.name === name);
-      if (membership !== undefined) kinds.set(membership, FEDERATED);
+/** As the first of the caller's identities that the trust domain lets mint. Throws what the server says: `MINTER_NOT_AUTHORIZED`, … */
+async function registerMinter(entitled: readonly Entitlement[], request: RegisterMinterRequest): Promise<string> {
+  let refusal = new Fault('MINTER_NOT_AUTHORIZED', 'this workload may not register a minter for the trust domain');
+  for (const { membership, entry } of entitled) {
+    try {
+      return await membership.registerMinter(entry.id, request);
+    } catch (error) {
+      if (!(error instanceof Fault) || faultCode(error) !== 'MINTER_NOT_AUTHORIZED') throw error;
+      refusal = error;
     }
   }
-  for (const { membership } of entitled) kinds.set(membership, OWN);
-  return [...kinds].map(([membership, wanted]) => ({
-    trustDomain: membership.name,
-    revision: membership.resources.revision,
-    full: true,
-    upserts: membership.resources.select(wanted).map(({ kind, key, json }) => ({ kind, key, bodyJson: json })),
-    removals: [],
-  }));
+  throw refusal;
 }
 
 /** Acknowledgements are read so that the stream does not stall; they are not kept yet. */

@@ -1,73 +1,66 @@
 import { Fault } from '#kernel';
 import type { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
-import { formatSelector } from '#spiffe';
-import type { BundleResource } from '#wire';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
+import type { Membership } from '../membership.ts';
 import type { AgentNode } from '../node.ts';
+import { parseBundle } from '../parse-bundle.ts';
+import { processOf } from '../process-of.ts';
+
+const MAX_NEAREST = 5;
 
 /** `hauberk.agent.v1.Supervisor` on the admin socket (mode 0770). */
 export function supervisorService(node: AgentNode, attestor: SupervisorAttestor): ServiceBinding<PeerCredentials> {
-  const { memberships } = node.options;
+  const { memberships, log } = node.options;
   return bindService<typeof SupervisorDefinition, PeerCredentials>(SupervisorDefinition, {
-    register: async ({ pid, service }) => ({ sessionId: attestor.register(pid, service) }),
+    register: async ({ pid, service }) => {
+      const sessionId = attestor.register(pid, service);
+      log.info('session leader registered', { pid, service });
+      return { sessionId };
+    },
     deregister: async ({ pid }) => {
       attestor.deregister(pid);
       return {};
     },
-    status: async () => ({
-      healthy: memberships.every(({ state }) => state === 'connected'),
-      trustDomains: memberships.map((membership) => ({
-        name: membership.name,
-        agentId: membership.agentId,
-        state: membership.state,
-        revision: membership.resources.revision,
-        svidExpiresAt: BigInt(Math.floor(membership.svidNotAfter / 1000)),
-        svids: membership.svidCount,
-      })),
-    }),
+    status: async () => ({ healthy: node.isHealthy(), trustDomains: memberships.map(describe) }),
     provideJoinToken: async ({ trustDomain, token, bundleJson }) => {
       const membership = memberships.find(({ name }) => name === trustDomain);
       if (membership === undefined) throw new Fault('NOT_FOUND', 'this agent does not serve the trust domain');
+      if (token === '') throw new Fault('ARGUMENT_INVALID', 'the join token is missing');
       membership.provideJoinToken(token, parseBundle(bundleJson, trustDomain));
       return {};
     },
     explain: async ({ pid }) => {
-      const selectors = await node.selectors({ pid, uid: -1, gid: -1, pidfd: undefined });
-      const seen = new Set(selectors.map(formatSelector));
-      const nearest = memberships
-        .flatMap(({ resources }) => resources.entries())
-        .map((entry) => ({
-          spiffeId: entry.spiffeId,
-          entryId: entry.id,
-          missing: entry.selectors.filter((selector) => !seen.has(selector)),
-        }))
-        .sort((a, b) => a.missing.length - b.missing.length);
+      const seen = await node.selectors(processOf(pid));
       return {
         selectors: [...seen],
-        matching: node.entitlements(selectors).map(({ entry }) => entry.spiffeId),
-        nearest: nearest.slice(0, 5),
+        matching: node.entitlements(seen).map(({ entry }) => entry.spiffeId),
+        nearest: nearest(memberships, seen),
       };
     },
   });
 }
 
-/** Throws `BUNDLE_INVALID`. */
-export function parseBundle(json: string, trustDomain: string): BundleResource {
-  const value: unknown = JSON.parse(json);
-  if (!isBundle(value) || value.trustDomain !== trustDomain)
-    throw new Fault('BUNDLE_INVALID', 'not a bundle of the trust domain');
-  return value;
+function describe(membership: Membership) {
+  return {
+    name: membership.name,
+    agentId: membership.agentId,
+    state: membership.state,
+    revision: membership.resources.revision,
+    svidExpiresAt: BigInt(Math.floor(membership.svidNotAfter / 1000)),
+    svids: membership.svidCount,
+  };
 }
 
-function isBundle(value: unknown): value is BundleResource {
-  if (typeof value !== 'object' || value === null) return false;
-  const bundle = value as Partial<Record<keyof BundleResource, unknown>>;
-  const certificates = bundle.x509Authorities;
-  return (
-    typeof bundle.trustDomain === 'string' &&
-    typeof bundle.sequence === 'number' &&
-    Array.isArray(certificates) &&
-    certificates.every((one) => typeof one === 'string')
-  );
+/** The entries that the fewest selectors keep from matching. */
+function nearest(memberships: readonly Membership[], seen: ReadonlySet<string>) {
+  return memberships
+    .flatMap(({ resources }) => resources.entries())
+    .map(({ spiffeId, id, selectors }) => ({
+      spiffeId,
+      entryId: id,
+      missing: selectors.filter((selector) => !seen.has(selector)),
+    }))
+    .sort((a, b) => a.missing.length - b.missing.length)
+    .slice(0, MAX_NEAREST);
 }

@@ -1,11 +1,12 @@
 import { Fault } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
-import type { X509Svid } from '#spiffe';
 import type { BundleResource } from '#wire';
 import { SpiffeWorkloadAPIDefinition, type X509BundlesResponse, type X509SVIDResponse } from '#wire/gen/workloadapi';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { changes } from './changes.ts';
 import { assertSecurityHeader } from './security-header.ts';
+
+const RETRY_MILLIS = 1000;
 
 /** The SPIFFE Workload API: X.509 profile. The JWT and WIT profiles are not offered yet. */
 export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
@@ -19,7 +20,7 @@ export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
         const { response, renewAt } = await x509SvidResponse(await node.entitled(context.caller), clock.now());
         due = renewAt;
         const fingerprint = JSON.stringify([
-          response.svids.map(({ x509Svid }) => Buffer.from(x509Svid).toString('base64')),
+          response.svids.map(({ x509Svid, hint }) => [Buffer.from(x509Svid).toString('base64'), hint]),
           bundleText(response),
         ]);
         if (fingerprint !== last) yield response;
@@ -50,34 +51,31 @@ export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
 async function x509SvidResponse(
   entitled: readonly Entitlement[],
   now: number,
-): Promise<{ response: X509SVIDResponse; renewAt: number | undefined }> {
+): Promise<{ response: X509SVIDResponse; renewAt: number }> {
   const results = await Promise.allSettled(
-    entitled.map(async ({ membership, entry }) => ({ membership, svid: await membership.svid(entry) })),
+    entitled.map(async ({ membership, entry }) => ({ membership, entry, ...(await membership.svid(entry)) })),
   );
   const issued = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = results.find((result) => result.status === 'rejected');
   if (issued.length === 0)
     throw failed?.reason ?? new Fault('IDENTITY_UNAVAILABLE', 'no identity can be issued at the moment');
   const hints = new Set<string>();
-  const svids = issued.map(({ membership, svid }) => ({
-    spiffeId: svid.id.toString(),
+  const svids = issued.map(({ membership, entry, svid }) => ({
+    spiffeId: `${svid.id}`,
     x509Svid: Buffer.concat(svid.chain),
     x509SvidKey: svid.privateKey.export({ type: 'pkcs8', format: 'der' }),
     bundle: derOf(membership.bundle(membership.name)),
-    hint: uniqueHint(svid, hints),
+    hint: uniqueHint(entry.hint ?? '', hints),
   }));
-  const renewals = issued.map(({ svid }) =>
-    Math.max(now + 1000, svid.notBefore + (svid.notAfter - svid.notBefore) / 2 + 1000),
-  );
+  const retryAt = failed === undefined ? [] : [now + RETRY_MILLIS];
   return {
     response: { svids, crl: [], federatedBundles: federatedBundles(entitled) },
-    renewAt: Math.min(...renewals, ...(failed === undefined ? [] : [now + 1000])),
+    renewAt: Math.min(...issued.map(({ renewAt }) => renewAt), ...retryAt),
   };
 }
 
 /** §5.2.1: a hint stands once in a response; a second bearer comes without one rather than not at all. */
-function uniqueHint(svid: X509Svid, taken: Set<string>): string {
-  const hint = svid.hint ?? '';
+function uniqueHint(hint: string, taken: Set<string>): string {
   if (taken.has(hint)) return '';
   taken.add(hint);
   return hint;

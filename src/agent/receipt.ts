@@ -1,0 +1,85 @@
+import { isReasonCode, isSpan, isTxn, type Receipt } from '#chain';
+import { Fault, LIMITS } from '#kernel';
+
+/** What enforcement points report. The other kinds are the agent's and the server's own word. */
+const REPORTED_KINDS: ReadonlySet<unknown> = new Set<Receipt['kind']>([
+  'edge',
+  'login',
+  'service',
+  'guard',
+  'database',
+]);
+
+/** A receipt on its way to the server: checked, stamped, encoded once. */
+export interface StampedReceipt {
+  readonly id: string;
+  readonly trustDomain: string;
+  readonly json: string;
+  readonly bytes: number;
+}
+
+/**
+ * Checks what an enforcement point reports as strictly as the server will, so that one reporter's bad receipt is its own refusal and never
+ * that of others in a batch, and stamps who reported it. All or none. Throws `ARGUMENT_INVALID`, `LIMIT_EXCEEDED`.
+ */
+export function stampReceipts(
+  receiptsJson: readonly string[],
+  via: readonly string[],
+  trustDomains: readonly string[],
+): readonly StampedReceipt[] {
+  if (receiptsJson.length > LIMITS.receiptBatch.value)
+    throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
+  return receiptsJson.map((json) => {
+    if (Buffer.byteLength(json) > LIMITS.receiptBytes.value) throw tooLarge();
+    const receipt = parseReceipt(json);
+    if (!trustDomains.includes(receipt.trustDomain))
+      throw new Fault('ARGUMENT_INVALID', "a receipt is of one of the reporter's trust domains");
+    return encodeReceipt({ ...receipt, via });
+  });
+}
+
+/** Throws `LIMIT_EXCEEDED` when it is larger than the ledger takes. */
+export function encodeReceipt(receipt: Receipt): StampedReceipt {
+  const json = JSON.stringify(receipt);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > LIMITS.receiptBytes.value) throw tooLarge();
+  return { id: receipt.id, trustDomain: receipt.trustDomain, json, bytes };
+}
+
+function parseReceipt(json: string): Receipt {
+  const value = readJson(json);
+  if (!isReported(value))
+    throw new Fault('ARGUMENT_INVALID', 'a receipt is malformed or of a kind that is not reported');
+  return value;
+}
+
+function isReported(value: unknown): value is Receipt {
+  if (typeof value !== 'object' || value === null) return false;
+  const receipt: Partial<Record<keyof Receipt, unknown>> = value;
+  return (
+    typeof receipt.id === 'string' &&
+    /^[0-9a-f]{32}$/.test(receipt.id) &&
+    isTxn(receipt.txn) &&
+    isSpan(receipt.span) &&
+    (receipt.effect === 'allow' || receipt.effect === 'deny') &&
+    REPORTED_KINDS.has(receipt.kind) &&
+    typeof receipt.trustDomain === 'string' &&
+    typeof receipt.startedAt === 'string' &&
+    !Number.isNaN(Date.parse(receipt.startedAt)) &&
+    typeof receipt.durationUs === 'number' &&
+    typeof receipt.code === 'string' &&
+    isReasonCode(receipt.code)
+  );
+}
+
+function readJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new Fault('ARGUMENT_INVALID', 'a receipt is not JSON', { cause });
+  }
+}
+
+function tooLarge(): Fault {
+  return new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
+}
