@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultCode } from '#kernel';
+import { parseBundle } from './parse-bundle.ts';
+import { Resources } from './resources.ts';
+
+const entry = (id: string, change: object = {}) => ({
+  id,
+  spiffeId: `spiffe://bank-a/${id}`,
+  parentId: 'spiffe://bank-a/node',
+  selectors: ['unix:uid:1'],
+  ...change,
+});
+const upsert = (key: string, body: unknown, kind = 'Entry') => ({
+  kind,
+  key,
+  bodyJson: typeof body === 'string' ? body : JSON.stringify(body),
+});
+const update = (upserts: ReturnType<typeof upsert>[], change: object = {}) => ({
+  trustDomain: 'bank-a',
+  revision: 1n,
+  full: false,
+  upserts,
+  removals: [],
+  ...change,
+});
+const ids = (resources: Resources): readonly string[] => resources.entries().map(({ id }) => id);
+
+test('deltas add and remove, a full update replaces', () => {
+  const resources = new Resources('bank-a');
+  resources.apply(update([upsert('b', entry('b')), upsert('a', entry('a'))]));
+  assert.deepEqual(ids(resources), ['a', 'b']);
+  resources.apply(update([], { revision: 2n, removals: [{ kind: 'Entry', key: 'a' }] }));
+  assert.deepEqual(ids(resources), ['b']);
+  resources.apply(update([upsert('c', entry('c'))], { revision: 3n, full: true }));
+  assert.deepEqual(ids(resources), ['c']);
+  assert.equal(resources.revision, 3n);
+});
+
+test('an entry that cannot be read or served is left out, and holds up no other', () => {
+  const resources = new Resources('bank-a');
+  const unread = resources.apply(
+    update([
+      upsert('sound', entry('sound')),
+      upsert('broken', '{'),
+      upsert('everybody', entry('everybody', { selectors: [] })),
+      upsert('foreign', entry('foreign', { spiffeId: 'spiffe://bank-b/foreign' })),
+      upsert('none', entry('none', { spiffeId: 'bank-a' })),
+      upsert('numbers', entry('numbers', { selectors: [1] })),
+      upsert('null', 'null'),
+    ]),
+  );
+  assert.deepEqual(ids(resources), ['sound']);
+  assert.deepEqual(unread, ['Entry broken']);
+});
+
+test('a change that cannot be read withdraws what it changes: nobody is served by what was there before', () => {
+  const resources = new Resources('bank-a');
+  resources.apply(update([upsert('a', entry('a'))]));
+  resources.apply(update([upsert('a', '{')], { revision: 2n }));
+  assert.deepEqual(ids(resources), []);
+});
+
+test('refuses a bundle that is no JSON, of another trust domain, or not of certificates', () => {
+  const bundle = { trustDomain: 'bank-a', sequence: 1, refreshHintSeconds: 60, x509Authorities: [] };
+  assert.deepEqual(parseBundle(JSON.stringify(bundle), 'bank-a'), bundle);
+  for (const bad of ['', '{', 'null', '[]', JSON.stringify({ ...bundle, x509Authorities: ['AAAA'] })])
+    assert.throws(
+      () => parseBundle(bad, 'bank-a'),
+      (error) => faultCode(error) === 'BUNDLE_INVALID',
+    );
+  assert.throws(
+    () => parseBundle(JSON.stringify(bundle), 'bank-b'),
+    (error) => faultCode(error) === 'BUNDLE_INVALID',
+  );
+});
