@@ -22,6 +22,11 @@ const when = (condition: object) => ({ rules: [{ when: [condition] }] });
 const code = (specs: readonly Record<string, unknown>[], change?: Partial<ReachRequest>): string =>
   compileReach(specs.map((spec, index) => policy(spec, `p${index}`))).decide(request(change)).code;
 
+const SA = 'spiffe://td/ns/pay/sa/app';
+const ISS = 'spiffe://platform.example/edge';
+const SUB = 'spiffe://bank-a/user/12345';
+const USER = { requestPrincipal: { iss: ISS, sub: SUB } };
+
 const cases: readonly (readonly [string, readonly Record<string, unknown>[], string, Partial<ReachRequest>?])[] = [
   ['no policy at all', [], 'POLICY_NO_POLICY'],
   ['an empty spec', [{}], 'POLICY_NO_RULE_MATCHES'],
@@ -109,6 +114,94 @@ const cases: readonly (readonly [string, readonly Record<string, unknown>[], str
   ],
   ['an action that is not offered', [{ rules: [{}] }, { action: 'CUSTOM', rules: [{}] }], 'POLICY_ERROR'],
   ['an empty from', [{ rules: [{ from: [] }] }], 'POLICY_ERROR'],
+  ['a rule that is null, which is not the empty rule', [{ rules: [null] }], 'POLICY_ERROR'],
+  ['an empty list of principals', [from({ principals: [] })], 'POLICY_ERROR'],
+  ['an empty list in a deny', [{ rules: [{}] }, { action: 'DENY', ...to({ paths: [] }) }], 'POLICY_ERROR'],
+  ['a deny without rules', [{ rules: [{}] }, { action: 'DENY' }], 'POLICY_ERROR'],
+  ['a condition without values', [when({ key: 'request.headers[x-user-id]' })], 'POLICY_ERROR'],
+  ['a label that is no text', [{ selector: { matchLabels: { app: 1 } }, rules: [{}] }], 'POLICY_ERROR'],
+  ['an operator that does not fill its segment', [to({ paths: ['/a{*}'] })], 'POLICY_ERROR'],
+  ['an operator after the last one', [to({ paths: ['/{**}/{*}'] })], 'POLICY_ERROR'],
+  ['a star beside a template', [to({ paths: ['/{*}/a*'] })], 'POLICY_ERROR'],
+  ['a port that is told', [to({ ports: ['8443'] })], 'ALLOWED', { port: 8443 }],
+  ['another port', [to({ ports: ['844'] })], 'POLICY_NO_RULE_MATCHES', { port: 8443 }],
+  [
+    'a port that is not told, in a deny',
+    [{ rules: [{}] }, { action: 'DENY', ...to({ ports: ['8443'] }) }],
+    'POLICY_ERROR',
+  ],
+  ['a service account', [from({ serviceAccounts: ['pay/app'] })], 'ALLOWED', { principal: SA }],
+  [
+    'a service account of another namespace',
+    [from({ serviceAccounts: ['app'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: SA },
+  ],
+  [
+    "a service account of the policy's own namespace",
+    [from({ serviceAccounts: ['app'] })],
+    'ALLOWED',
+    { principal: 'spiffe://td/ns/bank-a/sa/app' },
+  ],
+  [
+    'a service account with further segments',
+    [from({ serviceAccounts: ['pay/app'] })],
+    'ALLOWED',
+    { principal: 'spiffe://td/k/v/ns/pay/k2/v2/sa/app/k3/v3' },
+  ],
+  [
+    'a service account whose name begins alike',
+    [from({ serviceAccounts: ['pay/ap'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: SA },
+  ],
+  [
+    'a trust domain that is named like the segment of a namespace',
+    [from({ serviceAccounts: ['pay/app'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { principal: 'spiffe://ns/pay/sa/app' },
+  ],
+  ['a service account beside principals', [from({ serviceAccounts: ['app'], principals: ['*'] })], 'POLICY_ERROR'],
+  ['a service account with a star', [from({ serviceAccounts: ['pay/*'] })], 'POLICY_ERROR'],
+  ['a trust domain', [from({ trustDomains: ['bank-a'] })], 'ALLOWED'],
+  ['a trust domain that begins alike', [from({ trustDomains: ['bank'] })], 'POLICY_NO_RULE_MATCHES'],
+  ['a trust domain by prefix', [from({ trustDomains: ['bank-*'] })], 'ALLOWED'],
+  ['not a trust domain', [from({ notTrustDomains: ['bank-a'] })], 'POLICY_NO_RULE_MATCHES'],
+  [
+    'a condition on the service account',
+    [when({ key: 'source.serviceAccount', values: ['pay/app'] })],
+    'ALLOWED',
+    { principal: SA },
+  ],
+  [
+    'a condition on the trust domain',
+    [when({ key: 'source.trustDomain', notValues: ['bank-a'] })],
+    'POLICY_NO_RULE_MATCHES',
+  ],
+  ['a namespace with a star within', [from({ namespaces: ['p*y'] })], 'ALLOWED', { principal: SA }],
+  [
+    'a request principal whose subject is a SPIFFE ID',
+    [from({ requestPrincipals: [`${ISS}/${SUB}`] })],
+    'ALLOWED',
+    USER,
+  ],
+  ['subjects of one trust domain', [from({ requestPrincipals: [`${ISS}/spiffe://bank-a/*`] })], 'ALLOWED', USER],
+  ['a subject of any issuer', [from({ requestPrincipals: [`*/${SUB}`] })], 'ALLOWED', USER],
+  ['any subject of the issuer', [from({ requestPrincipals: [`${ISS}/*`] })], 'ALLOWED', USER],
+  [
+    'an issuer that begins alike',
+    [from({ requestPrincipals: ['spiffe://platform.example/ed/*'] })],
+    'POLICY_NO_RULE_MATCHES',
+    USER,
+  ],
+  [
+    'an issuer that ends with what another names as its subject',
+    [from({ requestPrincipals: ['iss/sub*'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { requestPrincipal: { iss: 'iss/subject', sub: 'x' } },
+  ],
+  ['a request principal without a slash', [from({ requestPrincipals: ['iss'] })], 'POLICY_NO_RULE_MATCHES', USER],
+  ['not a request principal, and no token', [from({ notRequestPrincipals: ['*'] })], 'ALLOWED'],
   ['an empty source', [from({})], 'POLICY_ERROR'],
 ];
 

@@ -23,7 +23,17 @@ export function compileReach(policies: readonly AuthorizationPolicyResource[]): 
   const whole = compiled.filter((policy) => policy !== undefined);
   if (whole.length < compiled.length) return { decide: () => ({ effect: 'deny', code: 'POLICY_ERROR' }) };
   const index = new SelectionIndex(whole);
-  return { decide: (request) => judge(index.select(request.workload), request) };
+  return {
+    decide: (request) => {
+      try {
+        return judge(index.select(request.workload), request);
+      } catch (error) {
+        // A rule asked for a fact that the enforcement point does not have.
+        if (error instanceof Fault) return { effect: 'deny', code: 'POLICY_ERROR' };
+        throw error;
+      }
+    },
+  };
 }
 
 /** DENY before ALLOW; no ALLOW policy for the workload is a deny, where Istio would allow. */
@@ -58,11 +68,13 @@ function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compile
     if (Object.keys(rest).length > 0 || (action !== 'ALLOW' && action !== 'DENY')) return undefined;
     if (rules !== undefined && !Array.isArray(rules)) return undefined;
     const list: readonly unknown[] = rules ?? [];
+    // Istio's validation refuses it as meaningless: it would deny nothing.
+    if (action === 'DENY' && list.length === 0) return undefined;
     return {
       namespace,
       labels: matchLabels(selector),
       action,
-      rules: list.map((rule, index) => ({ id: `${namespace}/${name}#${index}`, test: compileRule(Object(rule)) })),
+      rules: list.map((rule, index) => ({ id: `${namespace}/${name}#${index}`, test: compileRule(rule, namespace) })),
     };
   } catch (error) {
     if (error instanceof Fault) return undefined;
@@ -74,5 +86,8 @@ function matchLabels(selector: unknown): readonly (readonly [string, unknown])[]
   if (selector === undefined) return [];
   const { matchLabels: labels, ...rest } = Object(selector) as Record<string, unknown>;
   if (Object.keys(rest).length > 0) throw new Fault('CONFIG_INVALID', 'a selector has matchLabels only');
-  return Object.entries(Object(labels ?? {}));
+  const entries = Object.entries(Object(labels ?? {}));
+  if (!entries.every(([, value]) => typeof value === 'string'))
+    throw new Fault('CONFIG_INVALID', 'the labels of a selector are texts');
+  return entries;
 }

@@ -1,100 +1,140 @@
 import { Fault } from '#kernel';
 import type { ReachRequest } from './decision.ts';
-import { listMatch, type Matcher, namespaceMatch, pathMatch, stringMatch } from './string-match.ts';
+import { namespaceMatch, principalMatch, serviceAccountMatch, trustDomainMatch } from './peer-match.ts';
+import { requestPrincipalMatch } from './request-principal-match.ts';
+import { listMatch, type Matcher, pathMatch, stringMatch } from './string-match.ts';
 
 export type RequestTest = (request: ReachRequest) => boolean;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const principalMatch = (pattern: string): Matcher => {
-  // Istio writes principals without `spiffe://`.
-  const match = stringMatch(pattern);
-  return (value) => match(value?.startsWith('spiffe://') === true ? value.slice('spiffe://'.length) : undefined);
-};
+/** Turns a field's values and its `not…` values into one test of the request. Throws `CONFIG_INVALID`. */
+type Field = (
+  values: readonly string[] | undefined,
+  notValues: readonly string[] | undefined,
+  namespace: string,
+) => RequestTest;
+
+function field<T>(
+  match: (pattern: string, namespace: string) => (value: T) => boolean,
+  read: (request: ReachRequest) => T,
+): Field {
+  return (values, notValues, namespace) => {
+    const matches = listMatch(values, notValues, (pattern) => match(pattern, namespace));
+    return (request) => matches(read(request));
+  };
+}
+
 const hostMatch = (pattern: string): Matcher => {
   const match = stringMatch(pattern.toLowerCase());
   return (value) => match(value?.toLowerCase());
 };
 
-interface Field {
-  readonly match: (pattern: string) => Matcher;
-  readonly read: (request: ReachRequest) => string | undefined;
-}
+const peer = ({ principal }: ReachRequest): string | undefined => principal;
 
-const requestPrincipal = ({ requestPrincipal: one }: ReachRequest): string | undefined =>
-  one === undefined ? undefined : `${one.iss}/${one.sub}`;
+/** A port that is not told cannot be compared: an unmatched DENY would be open. */
+const port = (request: ReachRequest): string => {
+  if (request.port === undefined) throw new Fault('POLICY_ERROR', 'the port is not known here');
+  return String(request.port);
+};
+
+const PRINCIPAL = field(principalMatch, peer);
+const NAMESPACE = field(namespaceMatch, peer);
+const TRUST_DOMAIN = field(trustDomainMatch, peer);
+const SERVICE_ACCOUNT = field(serviceAccountMatch, peer);
+const REQUEST_PRINCIPAL = field(requestPrincipalMatch, ({ requestPrincipal }) => requestPrincipal);
+const PORT = field(stringMatch, port);
+
+type FieldTable = Readonly<Record<string, Field>>;
 
 /** `source` fields; each has a `not…` twin. `ipBlocks` and `remoteIpBlocks` are not evaluated, so a policy with them is refused. */
-const SOURCE: Readonly<Record<string, Field>> = {
-  principals: { match: principalMatch, read: ({ principal }) => principal },
-  requestPrincipals: { match: stringMatch, read: requestPrincipal },
-  namespaces: { match: namespaceMatch, read: ({ principal }) => principal },
+const SOURCE: FieldTable = {
+  principals: PRINCIPAL,
+  requestPrincipals: REQUEST_PRINCIPAL,
+  namespaces: NAMESPACE,
+  serviceAccounts: SERVICE_ACCOUNT,
+  trustDomains: TRUST_DOMAIN,
 };
 
-const OPERATION: Readonly<Record<string, Field>> = {
-  hosts: { match: hostMatch, read: ({ host }) => host },
-  ports: { match: stringMatch, read: ({ port }) => (port === undefined ? undefined : String(port)) },
-  methods: { match: stringMatch, read: ({ method }) => method },
-  paths: { match: pathMatch, read: ({ path }) => path },
+const OPERATION: FieldTable = {
+  hosts: field(hostMatch, ({ host }) => host),
+  ports: PORT,
+  methods: field(stringMatch, ({ method }) => method),
+  paths: field(pathMatch, ({ path }) => path),
 };
 
-/** rule = OR(from) AND OR(to) AND AND(when); an absent part holds. Throws `CONFIG_INVALID` for what is not evaluated here. */
-export function compileRule(rule: Fields): RequestTest {
-  only(rule, ['from', 'to', 'when']);
-  const from = anyOf(rule.from, 'source', SOURCE);
-  const to = anyOf(rule.to, 'operation', OPERATION);
-  const when = optionalList(rule.when).map(compileCondition);
+const CONDITIONS: FieldTable = {
+  'source.principal': PRINCIPAL,
+  'source.namespace': NAMESPACE,
+  'source.serviceAccount': SERVICE_ACCOUNT,
+  'source.trustDomain': TRUST_DOMAIN,
+  'request.auth.principal': REQUEST_PRINCIPAL,
+  'destination.port': PORT,
+};
+
+/**
+ * rule = OR(from) AND OR(to) AND AND(when); an absent part holds. `namespace` is the policy's own. Throws `CONFIG_INVALID` for what is not evaluated
+ * here and for what Istio's validation refuses.
+ */
+export function compileRule(rule: unknown, namespace: string): RequestTest {
+  const fields = record(rule);
+  only(fields, ['from', 'to', 'when']);
+  const from = anyOf(fields.from, 'source', SOURCE, namespace);
+  const to = anyOf(fields.to, 'operation', OPERATION, namespace);
+  const when = optionalList(fields.when).map((condition) => compileCondition(condition, namespace));
   return (request) => from(request) && to(request) && when.every((test) => test(request));
 }
 
-function anyOf(value: unknown, member: string, fields: Readonly<Record<string, Field>>): RequestTest {
+function anyOf(value: unknown, member: string, table: FieldTable, namespace: string): RequestTest {
   if (value === undefined) return () => true;
   const tests = optionalList(value).map((one) => {
-    only(record(one), [member]);
-    return allFields(record(record(one)[member]), fields);
+    only(one, [member]);
+    return allFields(record(one[member]), table, namespace);
   });
   if (tests.length === 0) throw refused('an empty list');
   return (request) => tests.some((test) => test(request));
 }
 
-function allFields(given: Fields, fields: Readonly<Record<string, Field>>): RequestTest {
-  const names = Object.keys(given);
-  if (names.length === 0) throw refused('an empty source or operation');
-  const tests = Object.entries(fields).flatMap(([name, field]) => {
-    const negated = `not${name[0]?.toUpperCase()}${name.slice(1)}`;
-    if (given[name] === undefined && given[negated] === undefined) return [];
-    const match = listMatch(optionalStrings(given[name]), optionalStrings(given[negated]), field.match);
-    return [(request: ReachRequest) => match(field.read(request))];
-  });
+function allFields(given: Fields, table: FieldTable, namespace: string): RequestTest {
+  if (Object.keys(given).length === 0) throw refused('an empty source or operation');
   only(
     given,
-    Object.keys(fields).flatMap((name) => [name, `not${name[0]?.toUpperCase()}${name.slice(1)}`]),
+    Object.keys(table).flatMap((name) => [name, negated(name)]),
   );
+  if (given.serviceAccounts !== undefined && (given.principals ?? given.namespaces) !== undefined)
+    throw refused('service accounts beside principals or namespaces');
+  const tests = Object.entries(table).flatMap(([name, compile]) => {
+    const [values, notValues] = [optionalStrings(given[name]), optionalStrings(given[negated(name)])];
+    return values === undefined && notValues === undefined ? [] : [compile(values, notValues, namespace)];
+  });
   return (request) => tests.every((test) => test(request));
 }
 
-/** `when` conditions; a key that is not known refuses the policy, where Istio would skip the rule and let a DENY fail open. */
-function compileCondition(value: unknown): RequestTest {
-  const condition = record(value);
-  only(condition, ['key', 'values', 'notValues']);
-  const field = conditionField(condition.key);
-  const match = listMatch(optionalStrings(condition.values), optionalStrings(condition.notValues), field.match);
-  return (request) => match(field.read(request));
+function negated(name: string): string {
+  return `not${name[0]?.toUpperCase()}${name.slice(1)}`;
 }
 
-function conditionField(key: unknown): Field {
-  const header =
-    typeof key === 'string' ? /^request\.headers\[([A-Za-z0-9-]+)\]$/.exec(key)?.[1]?.toLowerCase() : undefined;
-  if (header !== undefined) {
-    // `*` is presence for headers: an empty value is present.
-    const match = (pattern: string): Matcher =>
-      pattern === '*' ? (value) => value !== undefined : stringMatch(pattern);
-    return { match, read: ({ headers }) => (Object.hasOwn(headers, header) ? headers[header] : undefined) };
-  }
-  if (key === 'source.principal') return { match: principalMatch, read: ({ principal }) => principal };
-  if (key === 'source.namespace') return { match: namespaceMatch, read: ({ principal }) => principal };
-  if (key === 'request.auth.principal') return { match: stringMatch, read: requestPrincipal };
-  throw refused('a condition key that is not evaluated here');
+/** `when` conditions; a key that is not known refuses the policy, where Istio would skip the rule and let a DENY fail open. */
+function compileCondition(condition: Fields, namespace: string): RequestTest {
+  only(condition, ['key', 'values', 'notValues']);
+  const [values, notValues] = [optionalStrings(condition.values), optionalStrings(condition.notValues)];
+  if (values === undefined && notValues === undefined) throw refused('a condition without values');
+  return findCondition(condition.key)(values, notValues, namespace);
+}
+
+function findCondition(key: unknown): Field {
+  if (typeof key !== 'string') throw refused('a condition without a key');
+  const header = /^request\.headers\[([A-Za-z0-9-]+)\]$/.exec(key)?.[1]?.toLowerCase();
+  if (header !== undefined)
+    return field(headerMatch, ({ headers }) => (Object.hasOwn(headers, header) ? headers[header] : undefined));
+  const known = Object.hasOwn(CONDITIONS, key) ? CONDITIONS[key] : undefined;
+  if (known === undefined) throw refused('a condition key that is not evaluated here');
+  return known;
+}
+
+/** `*` is presence for headers: an empty value is present. */
+function headerMatch(pattern: string): Matcher {
+  return pattern === '*' ? (value) => value !== undefined : stringMatch(pattern);
 }
 
 function only(fields: Fields, known: readonly string[]): void {
@@ -114,10 +154,11 @@ function optionalList(value: unknown): readonly Fields[] {
   return value.map(record);
 }
 
+/** An empty list would match nothing, and a DENY with it would be open. */
 function optionalStrings(value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value) || !value.every((one) => typeof one === 'string'))
-    throw refused('a value where a list of strings should be');
+  if (!Array.isArray(value) || value.length === 0 || !value.every((one) => typeof one === 'string' && one !== ''))
+    throw refused('a value where a list of texts should be');
   return value;
 }
 

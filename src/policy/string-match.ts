@@ -1,3 +1,5 @@
+import { Fault } from '#kernel';
+
 /** A test of one value; undefined is an absent value. */
 export type Matcher = (value: string | undefined) => boolean;
 
@@ -19,34 +21,35 @@ export function stringMatch(pattern: string): Matcher {
 }
 
 /** A list of values matches when one does; a list of `not` values when none does, so an absent attribute satisfies every negation. */
-export function listMatch(
+export function listMatch<T>(
   values: readonly string[] | undefined,
   notValues: readonly string[] | undefined,
-  match: (pattern: string) => Matcher,
-): Matcher {
+  match: (pattern: string) => (value: T) => boolean,
+): (value: T) => boolean {
   const wanted = values?.map(match);
   const unwanted = notValues?.map(match) ?? [];
   return (value) =>
     (wanted === undefined || wanted.some((test) => test(value))) && !unwanted.some((test) => test(value));
 }
 
-/** Path templates: `{*}` is exactly one non-empty segment, `{**}` zero or more; others are string matches. */
-export function pathMatch(pattern: string): Matcher {
-  if (!pattern.includes('{')) return stringMatch(pattern);
-  const source = pattern
-    .split('/')
-    .map((segment) =>
-      segment === '{*}' ? '[^/]+' : segment === '{**}' ? '.*' : segment.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
-    )
-    .join('/');
-  // The expression is built from escaped literals and two fixed parts without nested repetition: it runs in linear time.
-  const expression = new RegExp(`^${source}$`, 's');
-  return (value) => value !== undefined && expression.test(value);
-}
+const TEMPLATE_OPERATORS = ['{*}', '{**}'];
+const TEMPLATE_LITERAL = /^[A-Za-z0-9\-._~%!$&'()+,;:@=]*$/;
 
-/** `namespaces` look at the `/ns/<namespace>/` part of the peer's id; a star stands for any characters. */
-export function namespaceMatch(pattern: string): Matcher {
-  const parts = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  const expression = new RegExp(`/ns/${parts.join('[^/]*')}/`);
+/**
+ * Path templates: `{*}` is exactly one non-empty segment, `{**}` zero or more and the last operator; others are string matches. An operator fills
+ * its segment. Throws `CONFIG_INVALID` for a template that Istio refuses: taken as a literal it would never match, and a DENY with it would be open.
+ */
+export function pathMatch(pattern: string): Matcher {
+  if (!TEMPLATE_OPERATORS.some((operator) => pattern.includes(operator))) return stringMatch(pattern);
+  const segments = pattern.split('/');
+  const operators = segments.filter((segment) => TEMPLATE_OPERATORS.includes(segment));
+  const literals = segments.filter((segment) => !TEMPLATE_OPERATORS.includes(segment));
+  if (!literals.every((literal) => TEMPLATE_LITERAL.test(literal)) || operators.slice(0, -1).includes('{**}'))
+    throw new Fault('CONFIG_INVALID', 'the AuthorizationPolicy has a path template that is none');
+  const source = segments.map((segment) =>
+    segment === '{*}' ? '[^/]+' : segment === '{**}' ? '.*' : segment.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
+  );
+  // The expression is built from escaped literals and two fixed parts without nested repetition: it runs in linear time.
+  const expression = new RegExp(`^${source.join('/')}$`, 's');
   return (value) => value !== undefined && expression.test(value);
 }
