@@ -1,114 +1,13 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { userInfo } from 'node:os';
 import { test } from 'node:test';
-import { Fault, faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
-import { createClient } from '#rpc';
-import { type RunningServer, startServer } from '#server';
+import { Fault, faultCode } from '#kernel';
 import { parseTrustDomain, verifyX509Svid, x509Bundle } from '#spiffe';
-import { dialUnix } from '#wire';
-import { AdminDefinition } from '#wire/gen/hauberk_admin';
-import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import { EnforcementPointDefinition } from '#wire/gen/hauberk_workload';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { splitCertificates } from '#x509';
-import { startAgent } from './index.ts';
-
-const UID = userInfo().uid;
-const NODE = 'spiffe://bank-a/node/local';
-const entry = (name: string, selector = `unix:uid:${UID}`) => ({
-  apiVersion: 'hauberk.dev/v1',
-  kind: 'Entry',
-  metadata: { name, trustDomain: 'bank-a' },
-  spec: {
-    spiffeId: `spiffe://bank-a/${name}`,
-    parentId: NODE,
-    selectors: [selector],
-    federatesWith: ['platform.example'],
-  },
-});
-const documents = [
-  { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: 'platform.example' }, spec: {} },
-  {
-    apiVersion: 'hauberk.dev/v1',
-    kind: 'TrustDomain',
-    metadata: { name: 'bank-a' },
-    spec: { federatesWith: ['platform.example'] },
-  },
-  entry('service'),
-  entry('nobody', 'unix:uid:4000000000'),
-];
-
-interface House {
-  readonly server: RunningServer;
-  readonly socket: string;
-  readonly admin: ReturnType<typeof connectAdmin>;
-  readonly supervisor: ReturnType<typeof connectSupervisor>;
-  workload<D extends Parameters<typeof createClient>[0]>(
-    definition: D,
-    metadata?: Record<string, string>,
-  ): ReturnType<typeof createClient<D>>;
-}
-
-const connectAdmin = (socketPath: string) => createClient(AdminDefinition, { socketPath });
-const connectSupervisor = (socketPath: string) => createClient(SupervisorDefinition, { socketPath });
-
-async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-'));
-  const life = new Lifecycle();
-  const common = { clock: systemClock, random: systemRandom, log: silentLog };
-  try {
-    const server = life.own(
-      await startServer({
-        dataDir: join(directory, 'data'),
-        adminSocket: join(directory, 's.sock'),
-        sync: { host: '127.0.0.1', port: 0 },
-        ...common,
-      }),
-    );
-    const admin = life.own(connectAdmin(server.adminSocket));
-    await admin.apply({ documentsJson: documents.map((one) => JSON.stringify(one)), dryRun: false });
-    const trustDomains = [];
-    for (const name of ['bank-a', 'platform.example']) {
-      const { token } = await admin.createJoinToken({
-        trustDomain: name,
-        ttlSeconds: 60,
-        spiffeId: `spiffe://${name}/node/local`,
-      });
-      trustDomains.push({
-        name,
-        joinToken: token,
-        bundle: JSON.parse((await admin.getBundle({ trustDomain: name })).bundleJson),
-      });
-    }
-    const sockets = { workloadSocket: join(directory, 'w.sock'), adminSocket: join(directory, 'a.sock') };
-    life.own(await startAgent({ node: 'local', ...sockets, server: server.sync, trustDomains, ...common }));
-    const supervisor = life.own(connectSupervisor(sockets.adminSocket));
-    await until(async () => (await supervisor.status({})).healthy);
-    const workload: House['workload'] = (definition, metadata = { 'workload.spiffe.io': 'true' }) =>
-      life.own(createClient(definition, { dial: () => dialUnix(sockets.workloadSocket), metadata }));
-    await run({ server, admin, supervisor, socket: sockets.workloadSocket, workload });
-  } finally {
-    await life.close();
-    rmSync(directory, { recursive: true });
-  }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) assert.ok(Date.now() < deadline, 'deadline passed');
-}
-
-async function first<T>(stream: AsyncIterable<T>): Promise<T> {
-  for await (const message of stream) return message;
-  throw new assert.AssertionError({ message: 'the stream ended without a message' });
-}
-
-async function* never(): AsyncGenerator<never> {
-  await new Promise(() => {});
-}
+import { entry, first, never, UID, until, withHouse } from './agent.harness.ts';
 
 test('A-8: a workload gets an X509-SVID that verifies, with its key, its bundle and those of its federation', () =>
   withHouse(async ({ workload }) => {
