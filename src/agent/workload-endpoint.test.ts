@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { credentials, Client as GrpcClient, status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { createClient } from '#rpc';
+import { dialUnix } from '#wire';
+import { SpiffeWorkloadAPIDefinition, X509SVIDResponse } from '#wire/gen/workloadapi';
+import { first, until, withHouse } from './agent.harness.ts';
+
+const METHODS = Object.values(SpiffeWorkloadAPIDefinition.methods).map(({ name }) => name);
+const EMPTY = Buffer.alloc(0);
+
+/** A client that knows nothing of Hauberk: bytes in, bytes out. Both kinds of calls begin alike, so that all are made as streams. */
+function call(socket: string, path: string, headers: readonly [string, string][]): Promise<Buffer> {
+  const client = new GrpcClient(`unix:${socket}`, credentials.createInsecure());
+  const metadata = new Metadata();
+  for (const [key, value] of headers) metadata.add(key, value);
+  const same = (bytes: Buffer): Buffer => bytes;
+  return new Promise<Buffer>((resolve, reject) => {
+    const stream = client.makeServerStreamRequest(path, same, same, EMPTY, metadata);
+    stream.on('data', (bytes: Buffer) => {
+      resolve(bytes);
+      stream.cancel();
+    });
+    stream.on('error', reject);
+    stream.on('end', () => resolve(EMPTY));
+  }).finally(() => client.close());
+}
+
+const refusedAs =
+  (status: number, code?: string) =>
+  (error: ServiceError): boolean => {
+    assert.equal(error.code, status, error.details);
+    if (code !== undefined) assert.deepEqual(error.metadata.get('hauberk-code'), [code]);
+    return true;
+  };
+
+test('E-1, E-4: a client that is not ours gets its SVID over plain HTTP/2 on the Unix socket', () =>
+  withHouse(async ({ socket }) => {
+    const bytes = await call(socket, '/SpiffeWorkloadAPI/FetchX509SVID', [['workload.spiffe.io', 'true']]);
+    assert.equal(X509SVIDResponse.decode(bytes).svids[0]?.spiffeId, 'spiffe://bank-a/service');
+  }));
+
+test('E-2: on the X.509 methods the header is required, exactly once and exactly so', () =>
+  withHouse(async ({ socket }) => {
+    const bad: readonly (readonly [string, string][])[] = [
+      [],
+      [['workload.spiffe.io', 'True']],
+      [['workload.spiffe.io', 'true,true']],
+      [
+        ['workload.spiffe.io', 'true'],
+        ['workload.spiffe.io', 'true'],
+      ],
+      [
+        ['workload.spiffe.io', 'true'],
+        ['workload.spiffe.io', 'false'],
+      ],
+    ];
+    for (const method of ['FetchX509SVID', 'FetchX509Bundles'])
+      for (const headers of bad)
+        await assert.rejects(
+          call(socket, `/SpiffeWorkloadAPI/${method}`, headers),
+          refusedAs(grpcStatus.INVALID_ARGUMENT, 'IDENTITY_HEADER_MISSING'),
+        );
+  }));
+
+test('A-2, E-11, A-19: the service has the seven methods of the standard; what is not offered is Unimplemented', () =>
+  withHouse(async ({ socket }) => {
+    assert.equal(METHODS.length, 7);
+    const rest = METHODS.filter((name) => !name.includes('X509'));
+    for (const method of [...rest, 'NoSuchMethod'])
+      await assert.rejects(
+        call(socket, `/SpiffeWorkloadAPI/${method}`, [['workload.spiffe.io', 'true']]),
+        refusedAs(grpcStatus.UNIMPLEMENTED),
+      );
+  }));
+
+test('the admin services are not on the socket that is open to everybody', () =>
+  withHouse(async ({ socket }) => {
+    for (const method of ['Register', 'ProvideJoinToken', 'Explain', 'Status'])
+      await assert.rejects(
+        call(socket, `/hauberk.agent.v1.Supervisor/${method}`, [['workload.spiffe.io', 'true']]),
+        refusedAs(grpcStatus.UNIMPLEMENTED),
+      );
+  }));
+
+test('no caller holds up another: connections that say nothing, garbage, and 300 callers at once', () =>
+  withHouse(async ({ socket, supervisor }) => {
+    const silent = Array.from({ length: 50 }, () => connect({ path: socket }));
+    const garbage = Array.from({ length: 20 }, () => connect({ path: socket }));
+    for (const one of [...silent, ...garbage]) one.on('error', () => undefined);
+    for (const one of garbage) one.write(Buffer.alloc(10_000, 0xff));
+    const clients = Array.from({ length: 300 }, () =>
+      createClient(SpiffeWorkloadAPIDefinition, {
+        dial: () => dialUnix(socket),
+        metadata: { 'workload.spiffe.io': 'true' },
+      }),
+    );
+    const answers = await Promise.all(clients.map((client) => first(client.fetchX509SVID({}))));
+    assert.ok(answers.every(({ svids }) => svids[0]?.spiffeId === 'spiffe://bank-a/service'));
+    for (const client of clients) await client.close();
+    for (const one of [...silent, ...garbage]) one.destroy();
+    await until(async () => (await supervisor.status({})).healthy);
+    const bank = (await supervisor.status({})).trustDomains.find(({ name }) => name === 'bank-a');
+    assert.equal(bank?.svids, 1);
+  }));
