@@ -1,7 +1,7 @@
 import { Fault } from '#kernel';
 import type { CedarPolicyResource } from '#wire';
 import type { Decision } from '../decision.ts';
-import { type CompiledPolicy, compilePolicy } from './compile-policy.ts';
+import { type CompiledPolicy, type Conditions, compilePolicy } from './compile-policy.ts';
 import { Entities, type EntityJson } from './entities.ts';
 import type { Scope } from './expression.ts';
 import { entityFromJson, recordFromJson } from './from-json.ts';
@@ -38,8 +38,9 @@ export interface CedarEngine {
  * Decides as Cedar does, but for one thing: a `forbid` that errs is a deny (`POLICY_ERROR`), where Cedar would leave it out.
  */
 export function compileCedar(resources: readonly CedarPolicyResource[]): CedarEngine {
+  const conditions: Conditions = new Map();
   const compiled = resources.flatMap(({ name, policies }) =>
-    Object.entries(recordOf(policies)).map(([key, json]) => compilePolicy(`${name}/${key}`, json)),
+    Object.entries(recordOf(policies)).map(([key, json]) => compilePolicy(`${name}/${key}`, json, conditions)),
   );
   if (compiled.length === 0) return { authorize: () => ({ effect: 'deny', code: 'POLICY_NO_POLICY' }) };
   const index = new PolicyIndex(compiled);

@@ -11,43 +11,50 @@ export interface EntityJson {
 }
 
 interface Known {
+  readonly entity: Entity;
   readonly attributes: CedarRecord;
   readonly parents: readonly Entity[];
 }
 
+/** Longer lists are looked up by entity. */
+const SCANNED = 4;
+
 /** What one request knows of entities. One that is not here has no attributes and is in nothing but itself. */
 export class Entities {
-  readonly #known = new EntityMap<Known>();
+  readonly #list: readonly Known[];
+  readonly #index: EntityMap<Known> | undefined;
   /** Whether any entity has a parent. */
-  #nested = false;
+  readonly nested: boolean;
 
   /** Throws `ARGUMENT_INVALID` for what is no entity, and for an entity that is given twice: neither may win. */
   constructor(list: readonly EntityJson[]) {
-    for (const { uid, attrs = {}, parents = [] } of list) {
-      const entity = entityFromJson(uid);
-      if (this.#known.get(entity) !== undefined) throw new Fault('ARGUMENT_INVALID', 'an entity is given twice');
-      this.#nested ||= parents.length > 0;
-      this.#known.set(entity, { attributes: recordFromJson(attrs), parents: parents.map(entityFromJson) });
+    this.#list = list.map(readEntity);
+    this.nested = this.#list.some(({ parents }) => parents.length > 0);
+    if (list.length > SCANNED) {
+      this.#index = new EntityMap();
+      for (const known of this.#list) this.#index.set(known.entity, known);
     }
+    if (list.length > 1 && !this.#list.every((known) => this.#find(known.entity) === known))
+      throw new Fault('ARGUMENT_INVALID', 'an entity is given twice');
   }
 
   attributesOf(entity: Entity): CedarRecord | undefined {
-    return this.#known.get(entity)?.attributes;
+    return this.#find(entity)?.attributes;
   }
 
   /** Cedar's `in`: the entity itself, or an ancestor of it. */
   isIn(entity: Entity, group: Entity): boolean {
-    return entity.is(group) || (this.#nested && this.lineOf(entity).some((one) => one.is(group)));
+    return entity.is(group) || (this.nested && this.lineOf(entity).some((one) => one.is(group)));
   }
 
   /** The entity and all its ancestors. */
   lineOf(entity: Entity): readonly Entity[] {
     const line = [entity];
-    if (!this.#nested) return line;
+    if (!this.nested) return line;
     const seen = new EntityMap<true>();
     seen.set(entity, true);
     for (const one of line) {
-      for (const parent of this.#known.get(one)?.parents ?? []) {
+      for (const parent of this.#find(one)?.parents ?? []) {
         if (seen.get(parent)) continue;
         seen.set(parent, true);
         line.push(parent);
@@ -55,4 +62,20 @@ export class Entities {
     }
     return line;
   }
+
+  #find(entity: Entity): Known | undefined {
+    if (this.#index !== undefined) return this.#index.get(entity);
+    for (const known of this.#list) if (known.entity.is(entity)) return known;
+    return undefined;
+  }
+}
+
+const NO_PARENTS: readonly Entity[] = [];
+
+function readEntity({ uid, attrs = {}, parents }: EntityJson): Known {
+  return {
+    entity: entityFromJson(uid),
+    attributes: recordFromJson(attrs),
+    parents: parents === undefined ? NO_PARENTS : parents.map(entityFromJson),
+  };
 }

@@ -104,8 +104,8 @@ function compileAccess(argument: unknown, depth: number): Expression {
   const name = textOf(attr);
   return (scope) => {
     const value = from(scope);
-    if (value instanceof CedarRecord) return value.fields.get(name);
-    return value instanceof Entity ? scope.entities.attributesOf(value)?.fields.get(name) : undefined;
+    if (value instanceof CedarRecord) return value.get(name);
+    return value instanceof Entity ? scope.entities.attributesOf(value)?.get(name) : undefined;
   };
 }
 
@@ -120,7 +120,7 @@ function compileHas(argument: unknown, depth: number): Expression {
     for (const name of path) {
       if (!(value instanceof CedarRecord || value instanceof Entity)) return undefined;
       const record: CedarRecord | undefined = value instanceof Entity ? scope.entities.attributesOf(value) : value;
-      value = record?.fields.get(name);
+      value = record?.get(name);
       if (value === undefined) return false;
     }
     return true;
@@ -187,7 +187,7 @@ function compileRecord(argument: unknown, depth: number): Expression {
   const fields = entries.map(([, node]) => compileExpression(node, depth));
   return (scope) => {
     const values = evaluateAll(fields, scope);
-    return values && new CedarRecord(new Map(values.map((value, index) => [names[index] ?? '', value])));
+    return values && new CedarRecord(names, values);
   };
 }
 

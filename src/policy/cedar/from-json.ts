@@ -20,10 +20,11 @@ export function valueFromJson(json: unknown, depth = 0): Value {
 }
 
 export function recordFromJson(json: object, depth = 0): CedarRecord {
-  const fields = new Map<string, Value>();
   const given: Readonly<Record<string, unknown>> = Object(json);
-  for (const name of Object.keys(given)) fields.set(name, valueFromJson(given[name], depth + 1));
-  return new CedarRecord(fields);
+  const names = Object.keys(given);
+  const values: Value[] = [];
+  for (const name of names) values.push(valueFromJson(given[name], depth + 1));
+  return new CedarRecord(names, values);
 }
 
 /** `{ type, id }`, alone or under `__entity`. */

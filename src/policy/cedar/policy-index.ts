@@ -70,7 +70,9 @@ function bucketOf<K>(buckets: BucketMap<K>, key: K): Bucket {
 }
 
 function collect(found: Bucket[], buckets: EntityMap<Bucket>, { entities }: Scope, entity: Entity): void {
-  if (buckets.size > 0) for (const one of entities.lineOf(entity)) add(found, buckets.get(one));
+  if (buckets.size === 0) return;
+  if (!entities.nested) add(found, buckets.get(entity));
+  else for (const one of entities.lineOf(entity)) add(found, buckets.get(one));
 }
 
 function add(found: Bucket[], bucket: Bucket | undefined): void {

@@ -39,15 +39,33 @@ export class CedarSet {
   }
 }
 
+/** Fields by name. Two lists instead of a map: a request's records are small, and made for one decision. */
 export class CedarRecord {
-  readonly fields: ReadonlyMap<string, Value>;
+  readonly #names: readonly string[];
+  readonly #values: readonly Value[];
+  #index: ReadonlyMap<string, Value> | undefined;
 
-  constructor(fields: ReadonlyMap<string, Value>) {
-    this.fields = fields;
+  /** `names` are distinct, and as many as `values`. */
+  constructor(names: readonly string[], values: readonly Value[]) {
+    this.#names = names;
+    this.#values = values;
+  }
+
+  get(name: string): Value | undefined {
+    if (this.#names.length > SCANNED) {
+      this.#index ??= new Map(this.entries());
+      return this.#index.get(name);
+    }
+    const at = this.#names.indexOf(name);
+    return at < 0 ? undefined : this.#values[at];
+  }
+
+  entries(): readonly (readonly [string, Value])[] {
+    return this.#values.map((value, at) => [this.#names[at] ?? '', value]);
   }
 }
 
-/** Longer sets are looked up by key. */
+/** Longer sets and records are looked up by key. */
 const SCANNED = 8;
 const ENTITY_TYPE = /^[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*$/;
 
@@ -69,6 +87,6 @@ function keyOf(value: Value): string {
   if (typeof value !== 'object') return String(value);
   if (value instanceof Entity) return `${value.type}::${JSON.stringify(value.id)}`;
   if (value instanceof CedarSet) return `[${[...value.keys()].sort().join(',')}]`;
-  const fields = [...value.fields].map(([name, field]) => `${JSON.stringify(name)}:${keyOf(field)}`);
+  const fields = value.entries().map(([name, field]) => `${JSON.stringify(name)}:${keyOf(field)}`);
   return `{${fields.sort().join(',')}}`;
 }
