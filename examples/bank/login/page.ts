@@ -14,9 +14,9 @@ export function loginPage({ action, account = '', problem }: LoginPage): string 
     ${alert}
     <form method="post" action="${escapeHtml(action)}">
       <label for="account">Account</label>
-      <input id="account" name="account" type="text" value="${escapeHtml(account)}" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="100" required autofocus>
+      <input id="account" name="account" type="text" value="${escapeHtml(account)}" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="100" required${account === '' ? ' autofocus' : ''}>
       <label for="password">Password</label>
-      <input id="password" name="password" type="password" autocomplete="current-password" maxlength="200" required>
+      <input id="password" name="password" type="password" autocomplete="current-password" maxlength="200" required${account === '' ? '' : ' autofocus'}>
       <button type="submit">Sign in</button>
     </form>`,
   );
