@@ -55,7 +55,7 @@ export class AgentNode implements Closeable {
   /**
    * What the process behind a connection may have, now. One with nothing is denied: with its own selectors, an id, and a receipt.
    * Throws `IDENTITY_NO_ENTRY`, `IDENTITY_CALLER_UNKNOWN` when it has ended (a child that holds its socket is not it), or
-   * `IDENTITY_UNAVAILABLE` before the agent has heard from its server.
+   * `IDENTITY_UNAVAILABLE` before the agent has heard of all its trust domains.
    */
   async entitled(caller: PeerCredentials): Promise<readonly [Entitlement, ...Entitlement[]]> {
     const seen = await this.selectors(caller);
@@ -64,7 +64,8 @@ export class AgentNode implements Closeable {
       throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the process that opened this connection has ended');
     const [first, ...others] = this.entitlements(seen);
     if (first !== undefined) return [first, ...others];
-    if (this.options.memberships.every(({ resources }) => resources.revision === 0n))
+    // Its entry may be in a trust domain that has not been heard from yet: "no" would be a guess, and callers take it as final.
+    if (this.options.memberships.some(({ resources }) => resources.revision === 0n))
       throw new Fault('IDENTITY_UNAVAILABLE', 'the agent has not heard from its server yet');
     const selectors = [...seen];
     const id = this.#denials.note(caller.pid, selectors);

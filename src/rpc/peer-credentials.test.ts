@@ -6,6 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { closeDescriptor, hasEnded, socketPair } from './native.ts';
 import { isAlive, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
 
 /** A connection made by a child process: Node's own words, so that the child is the caller. */
@@ -42,11 +43,20 @@ test('the process that connected is alive until it ends, not one moment longer',
     assert.equal(isAlive(credentials), false);
   }));
 
-test('a released caller counts as ended: its descriptor may be another process by now', () =>
+test('attack: a released caller counts as ended, also when its descriptor number is another, living thing by now', () =>
   connectedChild(async (credentials) => {
+    const { pidfd } = credentials;
+    // Before Linux 6.5 there is none, and no number to take over.
+    if (pidfd === undefined) return;
     releasePidfd(credentials);
+    // An idle socket is as unreadable as a living process is; new descriptors take the lowest free numbers.
+    const taken: number[] = [];
+    while (!taken.includes(pidfd) && taken.length < 1000) taken.push(...(socketPair() ?? []));
+    assert.ok(taken.includes(pidfd) && !hasEnded(pidfd));
     assert.equal(isAlive(credentials), false);
     releasePidfd(credentials);
+    assert.equal(hasEnded(pidfd), false, 'a second release must not close what is not its own');
+    for (const fd of taken) closeDescriptor(fd);
   }));
 
 test('without a pidfd the start time tells a process from a later one of its pid', () => {

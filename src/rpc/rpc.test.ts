@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Fault, faultCode, silentLog } from '#kernel';
+import { dialUnix } from '#wire';
 import { type StatusRequest, SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import { AgentSyncDefinition, type SyncRequest } from '#wire/gen/hauberk_sync';
 import { bindService, createClient, type PeerCredentials, serveUnix } from './index.ts';
@@ -112,6 +113,41 @@ test('streams go both ways and end with the fault of the server', () =>
     assert.deepEqual(seen, [1n, 2n]);
     await client.close();
   }));
+
+test('a handler is let go when the connection of its caller is gone, without a word', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rpc-'));
+  const path = join(directory, 'a.sock');
+  const ended = Promise.withResolvers<void>();
+  const endless = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncDefinition, {
+    attest: refuse,
+    renew: refuse,
+    issueX509Svids: refuse,
+    registerMinter: refuse,
+    reportReceipts: refuse,
+    sync: async function* (_requests, { signal }) {
+      yield { update: undefined };
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      ended.resolve();
+    },
+  });
+  const identify = (credentials: PeerCredentials): PeerCredentials => credentials;
+  const server = await serveUnix({ path, mode: 0o770, log: silentLog, identify, services: [endless] });
+  const socket = await dialUnix(path);
+  const client = createClient(AgentSyncDefinition, { dial: async () => socket });
+  const silent = async function* (): AsyncGenerator<SyncRequest> {
+    await new Promise(() => {});
+  };
+  await assert.rejects(
+    async () => {
+      for await (const _ of client.sync(silent())) socket.destroy();
+    },
+    (error) => faultCode(error) === 'UPSTREAM_UNAVAILABLE',
+  );
+  await ended.promise;
+  await client.close();
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
 
 /** A call on a connection that is just being lost fails; the next one dials anew. */
 async function eventually<T>(call: () => Promise<T>): Promise<T> {
