@@ -33,6 +33,11 @@ const cases: readonly (readonly [string, readonly Record<string, unknown>[], str
   ['a rule without parts', [{ rules: [{}] }], 'ALLOWED'],
   ['a selector of other labels', [{ selector: { matchLabels: { app: 'x' } }, rules: [{}] }], 'POLICY_NO_POLICY'],
   ['a selector of its labels', [{ selector: { matchLabels: { app: 'account-service' } }, rules: [{}] }], 'ALLOWED'],
+  [
+    'a selector of which one label is another',
+    [{ selector: { matchLabels: { app: 'account-service', version: '2' } }, rules: [{}] }],
+    'POLICY_NO_POLICY',
+  ],
   ['the caller by name', [from({ principals: ['bank-a/api-gateway'] })], 'ALLOWED'],
   ['another caller', [from({ principals: ['bank-a/user-service'] })], 'POLICY_NO_RULE_MATCHES'],
   ['a caller whose name begins alike', [from({ principals: ['bank-a/api'] })], 'POLICY_NO_RULE_MATCHES'],

@@ -94,6 +94,18 @@ test('an ancestor satisfies in, over several steps; a cycle of parents ends', ()
   assert.equal(engine.authorize(request({ entities: entities.slice(0, 1) })).code, 'POLICY_NO_RULE_MATCHES');
 });
 
+test('in a set that holds anything but entities is an error, also where an entity of it matches', () => {
+  const engine = engineOf('permit (principal, action, resource) when { principal in [principal, context.other] };');
+  assert.equal(engine.authorize(request({ context: { other: { __entity: alice } } })).code, 'ALLOWED');
+  assert.equal(engine.authorize(request({ context: { other: 1 } })).code, 'POLICY_NO_RULE_MATCHES');
+});
+
+test('the first and the last literal of a pattern share no character', () => {
+  const engine = engineOf('permit (principal, action, resource) when { context.text like "ab*ba" };');
+  assert.equal(engine.authorize(request({ context: { text: 'abba' } })).code, 'ALLOWED');
+  assert.equal(engine.authorize(request({ context: { text: 'aba' } })).code, 'POLICY_NO_RULE_MATCHES');
+});
+
 test('a product beyond the safe integers is an error: no permit applies', () => {
   const engine = engineOf('permit (principal, action, resource) unless { context.n * context.n == 1 };');
   assert.equal(engine.authorize(request({ context: { n: 2 } })).code, 'ALLOWED');

@@ -11,13 +11,14 @@ export function likeMatch(parts: readonly LikePart[]): (text: string) => boolean
   const last = rest.pop();
   if (last === undefined) return (text) => text === first;
   return (text) => {
-    if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
     let from = first.length;
     for (const literal of rest) {
       const found = text.indexOf(literal, from);
       if (found < 0) return false;
       from = found + literal.length;
     }
+    // The first and the last literal do not share a character.
     return from <= text.length - last.length;
   };
 }
