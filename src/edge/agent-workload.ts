@@ -8,12 +8,12 @@ import {
   createGrpcClient,
   dialUnix,
   type MinterResource,
+  ReceiptReporter,
   type RevocationResource,
   type ServiceResource,
 } from '#wire';
 import { EnforcementPointDefinition, type ResourceUpdate, type WatchRequest } from '#wire/gen/hauberk_workload';
 import type { EdgeWorkload, MinterQuestion, RevocationSubject } from './edge-workload.ts';
-import { ReceiptQueue } from './receipt-queue.ts';
 
 const POLL_MILLIS = 500;
 const RETRY_MILLIS = 500;
@@ -39,7 +39,7 @@ class AgentWorkload implements EdgeWorkload {
   readonly #workload: Workload;
   readonly #options: AgentWorkloadOptions;
   readonly #point: Client<typeof EnforcementPointDefinition>;
-  readonly #queue: ReceiptQueue;
+  readonly #queue: ReceiptReporter;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   readonly #resources = new Map<string, Map<string, unknown>>();
@@ -51,7 +51,7 @@ class AgentWorkload implements EdgeWorkload {
     this.#options = options;
     const dial = { dial: () => dialUnix(options.agentSocket), metadata: { 'workload.spiffe.io': 'true' } };
     this.#point = createGrpcClient(EnforcementPointDefinition, dial);
-    this.#queue = new ReceiptQueue((receiptsJson) => this.#point.reportReceipts({ receiptsJson }));
+    this.#queue = new ReceiptReporter((receiptsJson) => this.#point.reportReceipts({ receiptsJson }));
     this.#seen = [workload.x509Svid(), workload.bundles()];
     this.#timer = setInterval(() => this.#poll(), POLL_MILLIS).unref();
     void this.#watch();

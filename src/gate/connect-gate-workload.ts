@@ -1,11 +1,10 @@
 import { type Clock, type Closeable, Fault, Lifecycle, type Log } from '#kernel';
 import { connectWorkload, type Workload } from '#sdk';
 import { verifyX509Svid, type X509Svid } from '#spiffe';
-import { createGrpcClient, dialUnix } from '#wire';
+import { createGrpcClient, dialUnix, ReceiptReporter } from '#wire';
 import { EnforcementPointDefinition, type WatchRequest } from '#wire/gen/hauberk_workload';
 import { Enforced } from './enforced.ts';
 import type { GateWorkload } from './gate-workload.ts';
-import { ReceiptQueue } from './receipt-queue.ts';
 import { verifyTxnContext } from './txn-context.ts';
 
 const LOOK_MILLIS = 1000;
@@ -44,7 +43,7 @@ export async function connectGateWorkload(parts: {
   };
   void again(watch, stop.signal, log);
   lifecycle.own(onIdentityChange(workload, clock, changed));
-  const queue = lifecycle.own(new ReceiptQueue((receiptsJson) => point.reportReceipts({ receiptsJson })));
+  const queue = lifecycle.own(new ReceiptReporter((receiptsJson) => point.reportReceipts({ receiptsJson })));
   await untilEnforced(enforced, id.trustDomain, clock);
   return {
     id,

@@ -36,4 +36,5 @@ export const LIMITS = {
     value: 1000,
     why: 'waiting receipts beyond which an agent takes none of callers that no entry matches',
   },
+  receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import type { Receipt } from '#chain';
 import { Fault, ManualClock, systemRandom } from '#kernel';
 import type { ServiceResource } from '#wire';
+import { ReceiptReporter } from '#wire';
 import { type Forged, forge } from '../../test/forge/certificate.ts';
 import { Enforcement } from './enforcement.ts';
 import { type FetchResponse, ServicePool } from './fetch.ts';
 import { Identity } from './identity.ts';
-import { Reporter } from './reporter.ts';
 import { createGuardedServer, type Handler } from './serve.ts';
 
 const ID = 'spiffe://bank-a/service';
@@ -179,7 +179,7 @@ test('a handler that answers with an impossible header is one denial, not an all
   ));
 
 test('10,000 receipts may wait, those of requests under way included, and not one more', async () => {
-  const reporter = new Reporter(() => Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the agent is away')));
+  const reporter = new ReceiptReporter(() => Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the agent is away')));
   for (let count = 0; count < 10_000; count++) reporter.reserve();
   assert.throws(() => reporter.reserve(), { code: 'LIMIT_EXCEEDED' });
   await reporter.close();

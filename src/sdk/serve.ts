@@ -231,6 +231,7 @@ async function admit(
     method,
     path: url.pathname,
     ...(request.headers.host === undefined ? {} : { host: request.headers.host }),
+    ...(request.socket.localPort === undefined ? {} : { port: request.socket.localPort }),
     headers: flat(request.headers),
   });
   if (decision === undefined) throw new Fault('POLICY_UNAVAILABLE', 'no policy has been received yet');

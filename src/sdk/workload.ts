@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, Fault, faultCode, type Random, systemClock, systemRandom } from '#kernel';
 import type { SpiffeId, X509BundleSet, X509Svid } from '#spiffe';
-import { type Client, createGrpcClient, dialUnix, type ServiceResource } from '#wire';
+import { type Client, createGrpcClient, dialUnix, ReceiptReporter, type ServiceResource } from '#wire';
 import { EnforcementPointDefinition, type WatchRequest } from '#wire/gen/hauberk_workload';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
@@ -12,7 +12,6 @@ import { type Environment, readEnvironment } from './environment.ts';
 import { dialService, type FetchInit, type FetchResponse, ServicePool } from './fetch.ts';
 import { follow } from './follow.ts';
 import { Identity } from './identity.ts';
-import { Reporter } from './reporter.ts';
 import { createGuardedServer, type Handler } from './serve.ts';
 
 export interface ConnectOptions extends Partial<Environment> {
@@ -60,7 +59,7 @@ export class Workload {
   readonly #enforcement = new Enforcement();
   readonly #api: Client<typeof SpiffeWorkloadAPIDefinition>;
   readonly #point: Client<typeof EnforcementPointDefinition>;
-  readonly #reporter: Reporter;
+  readonly #reporter: ReceiptReporter;
   readonly #stop = new AbortController();
   readonly #pools = new Map<string, ServicePool>();
   #failure: unknown;
@@ -73,7 +72,7 @@ export class Workload {
     const client = { dial: () => dialUnix(options.socketPath), metadata: { 'workload.spiffe.io': 'true' } };
     this.#api = createGrpcClient(SpiffeWorkloadAPIDefinition, client);
     this.#point = createGrpcClient(EnforcementPointDefinition, client);
-    this.#reporter = new Reporter((receiptsJson) => this.#point.reportReceipts({ receiptsJson }));
+    this.#reporter = new ReceiptReporter((receiptsJson) => this.#point.reportReceipts({ receiptsJson }));
     this.#identity.onChange(() => this.#dropPools());
     this.#follow();
   }

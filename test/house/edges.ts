@@ -8,7 +8,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   chain: ['kernel'],
   x509: ['kernel'],
-  wire: ['kernel'],
+  wire: ['kernel', 'chain'],
   jwt: ['kernel', 'wire', 'chain', 'spiffe'],
   spiffe: ['kernel', 'x509'],
   rpc: ['kernel', 'chain', 'wire'],
