@@ -51,7 +51,8 @@ test('the process says in one line that it is ready, serves, keeps no descriptor
         const descriptors = (): number => readdirSync(`/proc/${child.pid}/fd`).length;
         const before = descriptors();
         for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 40 }, call));
-        await until(async () => descriptors() <= before);
+        // The agent's own connections come and go meanwhile; 200 callers that were kept would show.
+        await until(async () => descriptors() <= before + 10);
       } finally {
         child.kill('SIGTERM');
       }
