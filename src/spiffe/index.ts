@@ -1,4 +1,4 @@
-export { formatSelector, parseSelector, type Selector, selectorsMatch } from './selector.ts';
+export { formatSelector, parseSelector, type Selector } from './selector.ts';
 export { isSpiffeId, SpiffeId } from './spiffe-id.ts';
 export { isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSet, x509Bundle } from './x509-bundle.ts';

@@ -18,10 +18,3 @@ export function parseSelector(text: string): Selector {
 export function formatSelector(selector: Selector): string {
   return `${selector.type}:${selector.value}`;
 }
-
-/** True when every selector of `required` is among `seen` (the entry matches the workload). An empty requirement matches nothing. */
-export function selectorsMatch(required: readonly Selector[], seen: readonly Selector[]): boolean {
-  if (required.length === 0) return false;
-  const known = new Set(seen.map(formatSelector));
-  return required.every((selector) => known.has(formatSelector(selector)));
-}

@@ -38,14 +38,37 @@ async function read(connection: Connection, table: string): Promise<Seen> {
 }
 
 /** Writes the settings that the gate writes, by every way that SQL has. */
-async function forge(connection: Connection, { table }: DatabaseAttack): Promise<Seen> {
+async function forge(connection: Connection, { table, token }: DatabaseAttack): Promise<Seen> {
   const context = '{"user":"spiffe://bank-a/user/12345","tenant":"bank-a"}';
   const ways = [
     `SELECT set_config('hauberk.context', '${context}', true)`,
     `SET LOCAL hauberk.context = '${context}'`,
     `SELECT set_config('hauberk.user_id', 'spiffe://bank-a/user/12345', true)`,
   ];
-  return steps(connection, ways, table);
+  const made = await steps(connection, ways, table);
+  const changed = await changeUser(connection, token, table);
+  return { ...made, rows: Math.max(made.rows ?? 0, changed.rows ?? 0), steps: [...(made.steps ?? []), changed] };
+}
+
+/** Takes the context that the gate signed, in its own transaction, and puts another user into it. */
+async function changeUser(connection: Connection, token: string, table: string): Promise<Seen & { step: string }> {
+  const step = 'a signed context with another user';
+  try {
+    await connection.query('BEGIN');
+    await connection.query(`SET hauberk.txn_token = '${token}'`);
+    const { rows } = await connection.query("SELECT current_setting('hauberk.context', true) AS context");
+    const [version, kid, payload = '', mac] = String(rows[0]?.context).split('.');
+    const claims = Buffer.from(payload, 'base64')
+      .toString()
+      .replace(/user\/\d+/, 'user/67890');
+    const forged = [version, kid, Buffer.from(claims).toString('base64'), mac].join('.');
+    await connection.query(`SELECT set_config('hauberk.context', '${forged}', true)`);
+    return { step, ...(await read(connection, table)) };
+  } catch (error) {
+    return { step, ...describeError(error), rows: 0 };
+  } finally {
+    await connection.query('ROLLBACK').catch(() => {});
+  }
 }
 
 /** Copies the context of one transaction into another, on the same connection and on a second one. */

@@ -41,7 +41,19 @@ function wrongOf(name: string, seen: Seen): readonly string[] {
   if (steps.length === 0) return [`the attack did not run: ${seen.note ?? ''}`];
   // A replay is one only if the context that is replayed showed something where it belongs.
   if (name === 'replayed-context' && (seen.rows ?? 0) === 0) return [...open, 'the valid context showed no row'];
-  return open;
+  if (
+    name === 'forged-context' &&
+    steps.some(({ step, code }) => /context/.test(step) && code !== 'DATABASE_CONTEXT_FORGED')
+  )
+    return [...open, 'a forgery passed without an error'];
+  return name === 'role-change' ? [...open, ...changedRoles(steps)] : open;
+}
+
+/** What speaks of another role is refused as that, even where it would change nothing. */
+function changedRoles(steps: NonNullable<Seen['steps']>): readonly string[] {
+  return steps
+    .filter(({ step, code }) => /^(RE)?SET (ROLE|SESSION AUTHORIZATION)/.test(step) && code !== 'DATABASE_ROLE_CHANGE')
+    .map(({ step, code }) => `"${step}" is answered with ${String(code)}`);
 }
 
 async function direct(context: Context, record: Record): Promise<void> {
