@@ -30,7 +30,8 @@ export async function startDatabase(parts: {
   if (environment.databaseUrl !== undefined) {
     return { gate: { connectionString: environment.databaseUrl, name, ...schema }, direct: undefined };
   }
-  const server = await keepPostgres({ dir: run.at('postgres'), log: parts.log, say: parts.say });
+  const { log, say } = parts;
+  const server = await keepPostgres({ dir: run.at('postgres'), log, say, environment: clockOf(environment) });
   parts.lifecycle.own(server);
   parts.say('postgres is ready');
   const { socketDir, port, superuser: user, passwordFile, logFile } = server;
@@ -39,4 +40,9 @@ export async function startDatabase(parts: {
     direct: { socketDirectory: socketDir, port, database: name },
     serverLog: logFile,
   };
+}
+
+/** What moves the clock of a process in tests: the database's is moved with everybody else's. */
+function clockOf({ inherited }: UpEnvironment): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(inherited).filter(([name]) => /^(LD_PRELOAD|FAKETIME\w*)$/.test(name)));
 }

@@ -10,16 +10,17 @@ export async function keepPostgres(parts: {
   readonly dir: string;
   readonly log: Log;
   readonly say: (line: string) => void;
+  readonly environment: Readonly<Record<string, string>>;
 }): Promise<RunningPostgres & Closeable> {
-  const { dir, log, say } = parts;
-  const first = await startPostgres({ dir, log });
+  const { dir, log, say, environment } = parts;
+  const first = await startPostgres({ dir, log, environment });
   let current = first;
   let over = false;
   const startAgain = async (ended: RunningPostgres): Promise<RunningPostgres> => {
     await ended.close();
     while (!over) {
       try {
-        return await startPostgres({ dir, log });
+        return await startPostgres({ dir, log, environment });
       } catch (error) {
         say(`postgres did not start: ${error instanceof Error ? error.message : String(error)}`);
         await pause(BACKOFF_MILLIS);

@@ -13,6 +13,8 @@ export interface PostgresOptions {
   readonly dir: string;
   readonly log: Log;
   readonly random?: Random;
+  /** Beside the fixed environment of the server: nothing is inherited. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export interface RunningPostgres extends Closeable {
@@ -41,7 +43,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const place = prepareDataDirectory(dir, bin, account, options.random ?? systemRandom);
   await untilFree(place.data);
   const before = serverIdentity(place.data);
-  const leader = spawnServer(place, join(bin, 'postgres'), account);
+  const leader = spawnServer(place, join(bin, 'postgres'), account, options.environment ?? {});
   const ended = new Promise<void>((done) => leader.once('close', () => done()));
   const close = async (): Promise<void> => {
     leader.stdio[3]?.destroy();
@@ -59,7 +61,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   return { socketDir, port: PORT, superuser: SUPERUSER, passwordFile, logFile, pid, close };
 }
 
-function spawnServer(place: DataDirectory, postgres: string, account: Account): ChildProcess {
+function spawnServer(
+  place: DataDirectory,
+  postgres: string,
+  account: Account,
+  environment: Readonly<Record<string, string>>,
+): ChildProcess {
   const settings = {
     listen_addresses: '',
     unix_socket_directories: place.socketDir,
@@ -83,7 +90,7 @@ function spawnServer(place: DataDirectory, postgres: string, account: Account): 
   const leader = spawn('/bin/sh', ['-c', LEASE_SCRIPT, 'sh', ...command], {
     stdio: ['ignore', log, log, 'pipe'],
     detached: true,
-    env: serverEnvironment(),
+    env: { ...serverEnvironment(), ...environment },
     cwd: '/',
   });
   closeSync(log);
