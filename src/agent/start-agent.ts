@@ -1,7 +1,7 @@
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, type Random } from '#kernel';
 import { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
 import { unixAttestor } from '#plugins/workload-attestor/unix';
-import { type PeerCredentials, type ServiceBinding, serveUnix } from '#rpc';
+import { type PeerCredentials, reflectionServices, type ServiceBinding, serveUnix } from '#rpc';
 import { enforcementPoint } from './api/enforcement-point.ts';
 import { healthService } from './api/health.ts';
 import { supervisorService } from './api/supervisor.ts';
@@ -41,7 +41,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o777,
         log,
         identify,
-        services: withHealth(node, workloadApi(node), enforcementPoint(node)),
+        services: complete(node, workloadApi(node), enforcementPoint(node)),
       }),
     );
     life.own(
@@ -50,7 +50,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o770,
         log,
         identify,
-        services: withHealth(node, supervisorService(node, supervisor)),
+        services: complete(node, supervisorService(node, supervisor)),
       }),
     );
     return { workloadSocket, adminSocket, close: () => life.close() };
@@ -60,15 +60,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   }
 }
 
-function withHealth(
+/** Each socket says what it serves: health by name, reflection. */
+function complete(
   node: AgentNode,
   ...services: readonly ServiceBinding<PeerCredentials>[]
 ): readonly ServiceBinding<PeerCredentials>[] {
-  return [
-    ...services,
-    healthService(
-      node,
-      services.map(({ fullName }) => fullName),
-    ),
-  ];
+  const names = services.map(({ fullName }) => fullName);
+  const health = healthService(node, names);
+  return [...services, health, ...reflectionServices<PeerCredentials>([...names, health.fullName])];
 }

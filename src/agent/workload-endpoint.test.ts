@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { fromBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { credentials, Client as GrpcClient, status as grpcStatus, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { createClient } from '#rpc';
 import { dialUnix } from '#wire';
+import {
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+  ServerReflectionDefinition as V1,
+} from '#wire/gen/reflection';
+import { ServerReflectionDefinition as V1Alpha } from '#wire/gen/reflection_v1alpha';
 import { SpiffeWorkloadAPIDefinition, X509SVIDResponse } from '#wire/gen/workloadapi';
 import { first, until, withHouse } from './agent.harness.ts';
 
@@ -27,6 +35,10 @@ function call(socket: string, path: string, headers: readonly [string, string][]
   }).finally(() => client.close());
 }
 
+async function* only<T>(message: T): AsyncGenerator<T> {
+  yield message;
+}
+
 const refusedAs =
   (status: number, code?: string) =>
   (error: ServiceError): boolean => {
@@ -41,7 +53,7 @@ test('E-1, E-4: a client that is not ours gets its SVID over plain HTTP/2 on the
     assert.equal(X509SVIDResponse.decode(bytes).svids[0]?.spiffeId, 'spiffe://bank-a/service');
   }));
 
-test('E-2: on the X.509 methods the header is required, exactly once and exactly so', () =>
+test('E-2: on all seven methods the header is required, exactly once and exactly so', () =>
   withHouse(async ({ socket }) => {
     const bad: readonly (readonly [string, string][])[] = [
       [],
@@ -56,7 +68,7 @@ test('E-2: on the X.509 methods the header is required, exactly once and exactly
         ['workload.spiffe.io', 'false'],
       ],
     ];
-    for (const method of ['FetchX509SVID', 'FetchX509Bundles'])
+    for (const method of METHODS)
       for (const headers of bad)
         await assert.rejects(
           call(socket, `/SpiffeWorkloadAPI/${method}`, headers),
@@ -74,6 +86,43 @@ test('A-2, E-11, A-19: the service has the seven methods of the standard; what i
         refusedAs(grpcStatus.UNIMPLEMENTED),
       );
   }));
+
+for (const definition of [V1, V1Alpha])
+  test(`E-12, A-2: ${definition.fullName} names the services and gives descriptors with exactly the seven methods`, () =>
+    withHouse(async ({ workload }) => {
+      const ask = async (request: Partial<ServerReflectionRequest>): Promise<ServerReflectionResponse> =>
+        first(workload(definition, {}).serverReflectionInfo(only({ host: '', ...request })));
+      const { listServicesResponse } = await ask({ listServices: '*' });
+      assert.deepEqual(
+        listServicesResponse?.service.map(({ name }) => name),
+        [
+          'SpiffeWorkloadAPI',
+          'grpc.health.v1.Health',
+          'grpc.reflection.v1.ServerReflection',
+          'grpc.reflection.v1alpha.ServerReflection',
+          'hauberk.workload.v1.EnforcementPoint',
+        ],
+      );
+      const bySymbol = await ask({ fileContainingSymbol: 'SpiffeWorkloadAPI.FetchJWTSVID' });
+      const files = (bySymbol.fileDescriptorResponse?.fileDescriptorProto ?? []).map((bytes) =>
+        fromBinary(FileDescriptorProtoSchema, bytes),
+      );
+      assert.deepEqual(
+        files.map(({ name }) => name),
+        ['workloadapi.proto', 'google/protobuf/struct.proto'],
+      );
+      assert.deepEqual(files[0]?.service[0]?.method.map(({ name }) => name).sort(), [...METHODS].sort());
+      assert.ok((await ask({ fileByFilename: 'google/protobuf/struct.proto' })).fileDescriptorResponse !== undefined);
+      // What is served on the admin socket only is not told here.
+      for (const unknown of [
+        { fileContainingSymbol: 'hauberk.agent.v1.Supervisor' },
+        { fileByFilename: 'hauberk_admin.proto' },
+        { fileContainingExtension: { containingType: 'X509SVID', extensionNumber: 1 } },
+        { allExtensionNumbersOfType: 'NoSuch' },
+        {},
+      ])
+        assert.equal((await ask(unknown)).errorResponse?.errorCode, grpcStatus.NOT_FOUND);
+    }));
 
 test('the admin services are not on the socket that is open to everybody', () =>
   withHouse(async ({ socket }) => {

@@ -18,9 +18,11 @@ export interface ServiceBinding<Caller> {
   addTo(server: Server, caller: Caller, log: Log): void;
 }
 
+/** `admit` looks at every call of the service before its handler does, and throws to refuse it. */
 export function bindService<D extends ServiceDefinition, Caller>(
   definition: D,
   handlers: Handlers<D, Caller>,
+  admit: (context: CallContext<Caller>) => void = () => {},
 ): ServiceBinding<Caller> {
   return {
     fullName: definition.fullName,
@@ -31,7 +33,7 @@ export function bindService<D extends ServiceDefinition, Caller>(
         methods[method.name] = describe(definition.fullName, method);
         implementation[method.name] = adapt(
           method,
-          handlers[key],
+          admitted(handlers[key], admit),
           caller,
           log.child({ method: `${definition.fullName}/${method.name}` }),
         );
@@ -174,6 +176,14 @@ function newContext<Caller>(call: Cancellable, caller: Caller): { context: CallC
 
 function logUnexpected(log: Log, error: unknown): void {
   if (!isFault(error) || error.code === 'INTERNAL_ERROR') log.error('call failed unexpectedly', { error });
+}
+
+function admitted<Caller>(handler: unknown, admit: (context: CallContext<Caller>) => void): unknown {
+  if (!isHandler<Caller>(handler)) return undefined;
+  return (input: unknown, context: CallContext<Caller>) => {
+    admit(context);
+    return handler(input, context);
+  };
 }
 
 function isHandler<Caller>(value: unknown): value is Handler<Caller> {

@@ -1,5 +1,6 @@
 import { Fault, faultCode } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import type { Handlers } from '#wire';
 import { EnforcementPointDefinition, type RegisterMinterRequest } from '#wire/gen/hauberk_workload';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { stampReceipts } from '../receipt.ts';
@@ -9,9 +10,8 @@ import { Watched } from './watched.ts';
 
 /** `hauberk.workload.v1.EnforcementPoint`. */
 export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredentials> {
-  return bindService<typeof EnforcementPointDefinition, PeerCredentials>(EnforcementPointDefinition, {
+  const handlers: Handlers<typeof EnforcementPointDefinition, PeerCredentials> = {
     watch: async function* (requests, context) {
-      assertSecurityHeader(context);
       void drain(requests);
       const watched = new Watched(node);
       for await (const _ of changes(node, node.options.clock, () => undefined, context.signal)) {
@@ -21,7 +21,6 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
       }
     },
     reportReceipts: async ({ receiptsJson }, context) => {
-      assertSecurityHeader(context);
       const entitled = await node.entitled(context.caller);
       const via = entitled.map(({ entry }) => entry.spiffeId);
       const trustDomains = entitled.map(({ membership }) => membership.name);
@@ -29,10 +28,10 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
       return { accepted: receiptsJson.length };
     },
     registerMinter: async (request, context) => {
-      assertSecurityHeader(context);
       return { minterJson: await registerMinter(await node.entitled(context.caller), request) };
     },
-  });
+  };
+  return bindService(EnforcementPointDefinition, handlers, assertSecurityHeader);
 }
 
 /** As the first of the caller's identities that the trust domain lets mint. Throws what the server says: `MINTER_NOT_AUTHORIZED`, … */

@@ -1,6 +1,6 @@
 import { Fault } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
-import type { BundleResource } from '#wire';
+import type { BundleResource, Handlers } from '#wire';
 import { SpiffeWorkloadAPIDefinition, type X509BundlesResponse, type X509SVIDResponse } from '#wire/gen/workloadapi';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { changes } from './changes.ts';
@@ -11,9 +11,8 @@ const RETRY_MILLIS = 1000;
 /** The SPIFFE Workload API: X.509 profile. The JWT and WIT profiles are not offered yet. */
 export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
   const { clock } = node.options;
-  return bindService<typeof SpiffeWorkloadAPIDefinition, PeerCredentials>(SpiffeWorkloadAPIDefinition, {
+  const handlers: Handlers<typeof SpiffeWorkloadAPIDefinition, PeerCredentials> = {
     fetchX509SVID: async function* (_request, context) {
-      assertSecurityHeader(context);
       let due: number | undefined;
       let last = '';
       for await (const _ of changes(node, clock, () => due, context.signal)) {
@@ -28,7 +27,6 @@ export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
       }
     },
     fetchX509Bundles: async function* (_request, context) {
-      assertSecurityHeader(context);
       let last = '';
       for await (const _ of changes(node, clock, () => undefined, context.signal)) {
         const response = x509BundlesResponse(await node.entitled(context.caller));
@@ -44,7 +42,8 @@ export function workloadApi(node: AgentNode): ServiceBinding<PeerCredentials> {
     validateJWTSVID: unimplemented,
     fetchWITSVID: unimplementedStream,
     fetchWITBundles: unimplementedStream,
-  });
+  };
+  return bindService(SpiffeWorkloadAPIDefinition, handlers, assertSecurityHeader);
 }
 
 /** Workload API §5.2.1: the whole state. One identity that cannot be issued does not hold back the others. */
