@@ -142,6 +142,12 @@ export const REASON_CODES = {
   AUTH_SERVICE_DENIED: denied('the authentication service said no'),
   AUTH_SERVICE_UNAVAILABLE: denied('the authentication service did not answer, so the answer is no'),
   LOGIN_PROVIDER_UNAVAILABLE: unavailable('the identity provider does not answer; try again'),
+  IDENTITY_HEADERS_STRIPPED: {
+    meaning: 'the request went on without the identity headers that its client sent',
+    grpc: 'OK',
+    http: 200,
+    exit: 0,
+  },
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

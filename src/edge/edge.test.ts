@@ -114,6 +114,9 @@ test('a request goes on with the user, and only what the edge set says who it is
     [ALICE, headers['x-session-id'], ['customer', 'teller']],
   );
   const receipt = house.workload.receipts.find((one) => one.txn === txn);
+  assert.deepEqual([receipt?.effect, receipt?.code], ['allow', 'IDENTITY_HEADERS_STRIPPED']);
+  const stripped = ['x-user-id', 'x_user_id', 'X-Spiffe-ID', 'x-user-roles', 'txn-token', 'x-department'];
+  assert.deepEqual(receipt?.detail?.stripped, stripped);
   assert.deepEqual(
     [receipt?.effect, receipt?.user, receipt?.rule, receipt?.kind],
     ['allow', ALICE, 'platform/bank-a', 'edge'],

@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Fault, type Log, toFault } from '#kernel';
-import { type AuthService, injectedNames, normalName, type Route, RouteTable, rewritePath } from '#routing';
+import {
+  type AuthService,
+  claimedIdentities,
+  injectedNames,
+  normalName,
+  type Route,
+  RouteTable,
+  rewritePath,
+} from '#routing';
 import type { ServiceResource } from '#wire';
 import { type Arrival, assertSameOrigin, findValue, isNavigation, receive } from './arrival.ts';
 import { AuthServiceClient } from './ask-auth-service.ts';
@@ -99,6 +107,7 @@ export class FrontDoor {
 
   async #forward(arrival: Arrival, route: Route, { session, told }: Admitted): Promise<void> {
     const { link, request, response, target } = arrival;
+    link.noteStripped(claimedIdentities(arrival.fields, this.#injected));
     const service = this.#findService(route, session);
     const path = `${rewritePath(route, target.path)}${target.search}`;
     const tokens = session === undefined ? undefined : await this.#mint(arrival, route, session);

@@ -21,6 +21,7 @@ export class Link {
   readonly #start: number;
   #facts: Facts = {};
   #left = false;
+  #allowed: 'ALLOWED' | 'IDENTITY_HEADERS_STRIPPED' = 'ALLOWED';
 
   constructor(options: LinkOptions) {
     const { clock, random } = options;
@@ -37,9 +38,16 @@ export class Link {
     this.#facts = { ...this.#facts, ...facts, ...(Object.keys(detail).length === 0 ? {} : { detail }) };
   }
 
+  /** The client said by these names who somebody is; the request goes on without them, if it goes on. */
+  noteStripped(names: readonly string[]): void {
+    if (names.length === 0) return;
+    this.note({ detail: { stripped: names } });
+    this.#allowed = 'IDENTITY_HEADERS_STRIPPED';
+  }
+
   /** Throws when no receipt can be left: then the request must not go on. */
   allow(): void {
-    this.#leave('allow', 'ALLOWED');
+    this.#leave('allow', this.#allowed);
   }
 
   deny(fault: Fault): void {

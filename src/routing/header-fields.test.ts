@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertSingleFields, type Field, forwardableFields } from './header-fields.ts';
+import { assertSingleFields, claimedIdentities, type Field, forwardableFields } from './header-fields.ts';
 
 const INJECTED = new Set(['x-account-owner']);
 const fields = (...pairs: readonly (readonly [string, string])[]): readonly Field[] =>
@@ -80,6 +80,22 @@ for (const name of FORGED) {
     assert.deepEqual(forwardableFields(fields([name, 'x']), INJECTED), []);
   });
 }
+
+test('names that claim an identity are told as they were spelt; what every proxy and tracer writes is none', () => {
+  const ordinary = fields(
+    ['X-Request-Id', '1'],
+    ['traceparent', '1'],
+    ['X-Forwarded-For', '1'],
+    ['Via', '1'],
+    ['Authorization', 'x'],
+    ['Accept', 'x'],
+  );
+  assert.deepEqual(claimedIdentities(ordinary, INJECTED), []);
+  const claimed = fields(['X_User_ID', '1'], ['Txn-Token', '1'], ['X-Forwarded-User', '1']);
+  assert.deepEqual(claimedIdentities([...ordinary, ...claimed.slice(0, 2)], INJECTED), ['X_User_ID', 'Txn-Token']);
+  const many = Array.from({ length: 100 }, (_, index): readonly [string, string] => [`X-User-${index}`, 'x']);
+  assert.equal(claimedIdentities(fields(...many), INJECTED).length, 16);
+});
 
 test('ordinary fields go on as they came', () => {
   const kept = fields(

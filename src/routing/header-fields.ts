@@ -103,6 +103,17 @@ export function isIdentityName(name: string, injected: ReadonlySet<string>): boo
   return IDENTITY_FAMILIES.some((family) => normal === family || normal.startsWith(`${family}-`));
 }
 
+/** Of the names that only the edge may set, those that every proxy and tracer writes: they claim no identity. */
+const ORDINARY =
+  /^(?:authorization|x-request-id|x-correlation-id|traceparent|tracestate|baggage|x-b3(?:-.+)?|forwarded|x-forwarded(?:-.+)?|via|x-real-ip)$/;
+const NAMES_TOLD = 16;
+
+/** Names, as the client spelt them, by which it says who somebody is: they are stripped, and the first of them go into the receipt. */
+export function claimedIdentities(fields: readonly Field[], injected: ReadonlySet<string>): readonly string[] {
+  const claimed = fields.filter(({ name }) => isIdentityName(name, injected) && !ORDINARY.test(normalName(name)));
+  return claimed.slice(0, NAMES_TOLD).map(({ name }) => name.slice(0, 64));
+}
+
 export function isHopByHop(name: string): boolean {
   return HOP_BY_HOP.has(name.toLowerCase());
 }

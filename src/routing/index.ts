@@ -3,6 +3,7 @@ export { type CanonicalTarget, canonicalPath, canonicalTarget, type RawTarget } 
 export { Gcra, type GcraOptions } from './gcra.ts';
 export {
   assertSingleFields,
+  claimedIdentities,
   type Field,
   fieldsOf,
   forwardableFields,

@@ -9,7 +9,10 @@ export interface CheckContext {
     Record<string, { readonly host: string; readonly port: number; readonly spiffeId: string }>
   >;
   readonly agentSocket: string;
-  readonly postgres: { readonly socketDirectory: string; readonly port: number; readonly database: string } | undefined;
+  /** Where the database is: what an attacker would dial past the gate. `host` is a directory for a Unix socket. */
+  readonly postgres:
+    | { readonly host: string; readonly port: number; readonly tls: boolean; readonly database: string }
+    | undefined;
   readonly admin: {
     /** Every receipt of the transaction that an id belongs to, in order. Empty when there is none yet. */
     why(id: string): Promise<readonly Receipt[]>;

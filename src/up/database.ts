@@ -37,7 +37,7 @@ export async function startDatabase(parts: {
   const { socketDir, port, superuser: user, passwordFile, logFile } = server;
   return {
     gate: { socketDir, port, user, passwordFile, name, ...schema },
-    direct: { socketDirectory: socketDir, port, database: name },
+    direct: { host: socketDir, port, tls: false, database: name },
     serverLog: logFile,
   };
 }

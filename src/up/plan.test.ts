@@ -19,7 +19,7 @@ test('the bank: what the check adds is part of the plan with --check only', () =
   assert.deepEqual(plain.trustDomains, ['platform.example', 'bank-a', 'bank-b']);
   assert.ok(!plain.processes.some(({ name }) => name === 'bank-a-insider'));
   assert.ok(checked.processes.some(({ name }) => name === 'bank-a-insider'));
-  assert.equal(checked.routes.length, plain.routes.length + 1);
+  assert.equal(checked.routes.length, plain.routes.length + 2);
 });
 
 test('every document that is applied has its ports, and every placeholder its value', async () => {

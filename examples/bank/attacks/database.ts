@@ -15,6 +15,10 @@ export async function databaseAttack(attack: DatabaseAttack, workload: Workload)
         return await withConnection(database, (connection) => forge(connection, attack));
       case 'replayed-context':
         return await replay(database, attack);
+      case 'carried-context':
+        return await withConnection(database, (connection) => steps(connection, [carry(attack.context)], attack.table));
+      case 'expired-context':
+        return await withConnection(database, (connection) => outlive(connection, attack));
       case 'role-change':
         return await withConnection(database, (connection) => changeRole(connection, attack.table));
     }
@@ -32,7 +36,7 @@ async function withConnection<T>(database: Database, use: (connection: Connectio
   }
 }
 
-async function read(connection: Connection, table: string): Promise<Seen> {
+async function read(connection: Connection, table: string): Promise<Seen & { rows: number }> {
   const { rows } = await connection.query(`SELECT * FROM ${table}`);
   return { rows: rows.length };
 }
@@ -43,6 +47,7 @@ async function forge(connection: Connection, { table, token }: DatabaseAttack): 
   const ways = [
     `SELECT set_config('hauberk.context', '${context}', true)`,
     `SET LOCAL hauberk.context = '${context}'`,
+    `SET hauberk.context = 'v1.0123456789abcdef.e30=.${'0'.repeat(64)}'`,
     `SELECT set_config('hauberk.user_id', 'spiffe://bank-a/user/12345', true)`,
   ];
   const made = await steps(connection, ways, table);
@@ -71,20 +76,42 @@ async function changeUser(connection: Connection, token: string, table: string):
   }
 }
 
-/** Copies the context of one transaction into another, on the same connection and on a second one. */
+/** Copies the context of one transaction to a second connection while the first holds it, and then into the next on the first. */
 async function replay(database: Database, { token, table }: DatabaseAttack): Promise<Seen> {
   return withConnection(database, async (first) => {
     await first.query('BEGIN');
     await first.query(`SET hauberk.txn_token = '${token}'`);
     const before = await read(first, table);
     const settings = await first.query("SELECT current_setting('hauberk.context', true) AS context");
+    const context = String(settings.rows[0]?.context ?? '');
+    const other = await withConnection(database, (second) => steps(second, [carry(context)], table));
+    const still = await read(first, table);
     await first.query('COMMIT');
-    const stolen = String(settings.rows[0]?.context ?? '').replaceAll("'", "''");
-    const ways = [`SELECT set_config('hauberk.context', '${stolen}', true)`];
-    const same = await steps(first, ways, table);
-    const other = await withConnection(database, (second) => steps(second, ways, table));
-    return { ...same, rows: before.rows ?? 0, steps: [...(same.steps ?? []), ...(other.steps ?? [])] };
+    const same = await steps(first, [carry(context)], table);
+    const rows = Math.min(before.rows, still.rows);
+    return { rows, context, steps: [...(other.steps ?? []), ...(same.steps ?? [])] };
   });
+}
+
+function carry(context = ''): string {
+  return `SELECT set_config('hauberk.context', '${context.replaceAll("'", "''")}', true)`;
+}
+
+/** Stays in a transaction until its token has expired. */
+async function outlive(connection: Connection, { token, table, waitMillis = 0 }: DatabaseAttack): Promise<Seen> {
+  await connection.query('BEGIN');
+  await connection.query(`SET hauberk.txn_token = '${token}'`);
+  const { rows } = await read(connection, table);
+  await new Promise((resolve) => setTimeout(resolve, waitMillis));
+  const late = await read(connection, table).catch((error: unknown) => ({ ...describeError(error), rows: 0 }));
+  await connection.query('ROLLBACK');
+  return {
+    rows,
+    steps: [
+      { step: 'in time', rows },
+      { step: 'too late', ...late },
+    ],
+  };
 }
 
 async function changeRole(connection: Connection, table: string): Promise<Seen> {
@@ -95,7 +122,10 @@ async function changeRole(connection: Connection, table: string): Promise<Seen> 
     'SET SESSION AUTHORIZATION DEFAULT',
     'RESET SESSION AUTHORIZATION',
     "DO $$ BEGIN EXECUTE 'SET ROLE postgres'; END $$",
+    'SET LOCAL ROLE hauberk_owner',
+    "DO $$ BEGIN EXECUTE 'SET SESSION AUTHORIZATION postgres'; END $$",
     "SELECT set_config('role', 'postgres', true)",
+    "SELECT set_config('session_authorization', 'postgres', true)",
     'CREATE FUNCTION pg_temp.climb() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$',
     'ALTER TABLE accounts DISABLE ROW LEVEL SECURITY',
     'SET row_security = off',

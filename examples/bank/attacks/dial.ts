@@ -2,6 +2,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import type { Workload } from 'hauberk/sdk';
 import type { DialAttack, Seen } from './seen.ts';
+import { selfSigned } from './self-signed.ts';
 
 const ANSWER_MILLIS = 10_000;
 
@@ -13,15 +14,17 @@ export async function dial(attack: DialAttack, workload: Workload | undefined): 
   const answer = await readAll(socket);
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);
   const body = answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1);
-  return { status, body, ...codeOf(body) };
+  return { status, body, headers: headersOf(answer), ...codeOf(body) };
 }
 
-function open({ host, port }: DialAttack, workload: Workload | undefined): Promise<TLSSocket> {
+function open({ host, port, certificate }: DialAttack, workload: Workload | undefined): Promise<TLSSocket> {
   const svid = workload?.x509Svid();
   const identity =
-    svid === undefined
-      ? {}
-      : { cert: svid.chain.map(pem).join(''), key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }) };
+    typeof certificate === 'object'
+      ? selfSigned(certificate.selfSignedAs)
+      : svid === undefined
+        ? {}
+        : { cert: svid.chain.map(pem).join(''), key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }) };
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'], ...identity }, () =>
       resolve(socket),
@@ -42,6 +45,13 @@ function readAll(socket: TLSSocket): Promise<string> {
     socket.on('error', () => resolve(text));
     socket.on('close', () => resolve(text));
   });
+}
+
+function headersOf(answer: string): Record<string, string> {
+  const [, ...lines] = answer.slice(0, answer.indexOf('\r\n\r\n')).split('\r\n');
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  );
 }
 
 function pem(der: Buffer): string {

@@ -4,9 +4,10 @@ import { type Attack, describeError, type Seen } from './seen.ts';
 
 export async function direct(attack: Extract<Attack, { kind: 'direct' }>): Promise<Seen> {
   const steps: (Seen & { step: string })[] = [];
-  for (const user of ['postgres', 'bank_a_accounts', 'hauberk_gate']) {
-    const { socketDirectory: host, port, database } = attack;
-    const client = new pg.Client({ host, port, database, user, password: 'guess' });
+  for (const user of ['postgres', 'bank_a_accounts', 'hauberk_owner', 'bank_owner']) {
+    const { host, port, database, tls } = attack;
+    const ssl = tls ? { rejectUnauthorized: false } : false;
+    const client = new pg.Client({ host, port, database, user, password: 'guess', ssl });
     try {
       await client.connect();
       steps.push({ step: user, note: 'connected', rows: 1 });

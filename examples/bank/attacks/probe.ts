@@ -15,8 +15,13 @@ async function carryOut(attack: Attack): Promise<Seen> {
         const workload = await connectWorkload();
         return { note: `was given ${workload.id}` };
       }
+      case 'fetch': {
+        const workload = await connectWorkload();
+        const { status } = await workload.fetch(attack.url);
+        return { status };
+      }
       case 'dial':
-        return await dial(attack, attack.certificate ? await connectWorkload() : undefined);
+        return await dial(attack, attack.certificate === 'own' ? await connectWorkload() : undefined);
       case 'database':
         return await databaseAttack(attack, await connectWorkload());
       case 'direct': {

@@ -1,15 +1,24 @@
 export type Attack =
   | { readonly kind: 'identity' }
+  /** A request by the SDK, as an honest service sends it. */
+  | { readonly kind: 'fetch'; readonly url: string }
   | DialAttack
   | DatabaseAttack
-  | { readonly kind: 'direct'; readonly socketDirectory: string; readonly port: number; readonly database: string };
+  | {
+      readonly kind: 'direct';
+      readonly host: string;
+      readonly port: number;
+      readonly tls: boolean;
+      readonly database: string;
+    };
 
 /** One request over TLS whose every byte the attacker chooses. */
 export interface DialAttack {
   readonly kind: 'dial';
   readonly host: string;
   readonly port: number;
-  readonly certificate: boolean;
+  /** Its own X509-SVID, none, or one that it made itself in another's name. */
+  readonly certificate: 'own' | 'none' | { readonly selfSignedAs: string };
   readonly method: string;
   readonly path: string;
   readonly headers: readonly (readonly [string, string])[];
@@ -17,11 +26,21 @@ export interface DialAttack {
 
 export interface DatabaseAttack {
   readonly kind: 'database';
-  readonly name: 'no-context' | 'forged-context' | 'replayed-context' | 'role-change';
+  readonly name:
+    | 'no-context'
+    | 'forged-context'
+    | 'replayed-context'
+    | 'carried-context'
+    | 'expired-context'
+    | 'role-change';
   /** A valid Txn-Token that the attacker came by. */
   readonly token: string;
   readonly database: string;
   readonly table: string;
+  /** A context that was taken along from elsewhere. */
+  readonly context?: string;
+  /** Until the token has expired. */
+  readonly waitMillis?: number;
 }
 
 /** What an attack saw: the code and id that it was told, and what it got. */
@@ -31,8 +50,13 @@ export interface Seen {
   readonly details?: unknown;
   readonly status?: number;
   readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly rows?: number;
   readonly note?: string;
+  /** Names of the fields that an error came with. */
+  readonly fields?: readonly string[];
+  /** A context that the attacker took along. */
+  readonly context?: string;
   /** Step by step, where an attack has several. */
   readonly steps?: readonly (Seen & { readonly step: string })[];
 }
@@ -44,8 +68,11 @@ export function describeError(error: unknown): Seen {
   const texts = [message, detail, hint].filter((text) => typeof text === 'string').join(' ');
   const id = told.id ?? /\b[0-9a-f]{32}\b/.exec(texts)?.[0];
   const named = typeof code === 'string' && NAME.test(code) ? code : NAME_INSIDE.exec(texts)?.[0];
-  return { code: named ?? code, id, details, note: texts };
+  const fields = error instanceof Error ? Object.keys(error).filter((key) => Object(error)[key] !== undefined) : [];
+  return { code: named ?? code, id, details, note: texts, fields: fields.filter((key) => !OWN.has(key)) };
 }
 
+/** What `pg` itself adds. */
+const OWN = new Set(['length', 'name']);
 const NAME = /^[A-Z]+(_[A-Z]+)+$/;
 const NAME_INSIDE = /\b[A-Z]+(?:_[A-Z]+)+\b/;

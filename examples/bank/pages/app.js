@@ -33,12 +33,13 @@ function sayRefused({ answer, status }) {
 }
 
 /** Hop by hop, as each service itself saw its caller and its user. */
-function showChain(user, seen, txn) {
+function showChain(user, observed, txn) {
+  const seen = observed.filter(({ kind }) => kind === 'service');
   const hops = [
     { name: 'you', lines: [user, 'signed in: authorization code, PKCE, nonce'] },
     { name: 'edge', lines: [seen[0]?.peer ?? '', 'your session became a token of a few seconds'] },
-    ...seen.map(({ service, workload, peer, user: on }) => ({
-      name: service,
+    ...seen.map(({ workload, peer, user: on }) => ({
+      name: workload.replace('spiffe://', ''),
       lines: [workload, `saw ${peer}`, `for ${on ?? 'nobody'}`],
     })),
     { name: 'database', lines: ['rows of this user only, for this transaction only'] },

@@ -1,15 +1,16 @@
 // What the services must refuse each other, and what the agent must refuse a process.
 import type { DialAttack, Seen } from '../attacks/seen.ts';
-import { leaksNothing, statusIs } from './at-the-edge.ts';
 import type { Context } from './context.ts';
 import { jsonOf } from './http.ts';
+import { leaksNothing, statusIs } from './leaks.ts';
 import { type People, requestIdOf } from './people.ts';
 import { pause, type Record } from './record.ts';
+import { expiryOf, signedAnew, unsigned, withOtherUser } from './tokens.ts';
 
 const A = 'spiffe://bank-a';
-const B = 'spiffe://bank-b';
-/** Longer than the lifetime that edge.yaml gives a Txn-Token. */
-const TOKEN_MILLIS = 11_000;
+const ACCOUNTS = 'bank-a/account-service';
+/** Past a token's expiry by more than one tick of a clock of whole seconds. */
+const PAST_MILLIS = 1100;
 
 export async function refusedBetweenServices(
   context: Context,
@@ -17,87 +18,98 @@ export async function refusedBetweenServices(
   people: People,
   accounts: readonly string[],
 ): Promise<void> {
-  const stolen = await stealToken(context, people);
-  const stolenAt = performance.now();
-  await dials(context, record, stolen);
+  const stolen = await steal(context, people);
+  const refuse = (attack: Attack): Promise<void> => refused(context, record, attack);
+  for (const attack of dials(stolen, people)) await refuse(attack);
+  await impostor(context, record);
   await otherUsersResource(context, record, people, accounts);
   await unregisteredProcess(context, record);
-  await pause(Math.max(0, stolenAt + TOKEN_MILLIS - performance.now()));
-  await expiredToken(context, record, stolen);
+  await pause(Math.max(0, expiryOf(stolen.txnToken) + PAST_MILLIS - Date.now()));
+  await refuse({ name: 'expired-token', from: 'bank-a/insider', expected: 'TOKEN_EXPIRED', token: stolen.txnToken });
+}
+
+interface Stolen {
+  readonly txnToken: string;
+  readonly internalJwt: string;
 }
 
 /** What the insider, a second instance of bank-a's gateway that was taken over, hands to the attacker. */
-export async function stealToken(context: Context, { alice }: People): Promise<string> {
+async function steal(context: Context, { alice }: People): Promise<Stolen> {
   const answer = await alice.browser.fetch(`${context.edge.http}/insider/token`);
-  const headers = jsonOf(answer.body).headers;
-  const token =
-    typeof headers === 'object' && headers !== null && 'txn-token' in headers ? headers['txn-token'] : undefined;
-  return typeof token === 'string' ? token : '';
+  const headers: Readonly<globalThis.Record<string, unknown>> = Object(jsonOf(answer.body).headers);
+  const authorization = String(headers.authorization ?? '');
+  return { txnToken: String(headers['txn-token'] ?? ''), internalJwt: authorization.replace(/^Bearer /, '') };
 }
 
-async function dials(context: Context, record: Record, token: string): Promise<void> {
-  const account = `${A}/account-service`;
-  const crossBank = await dial(context, 'bank-b/payment-service', 'bank-a/account-service', '/accounts', token);
+export async function stealToken(context: Context, people: People): Promise<string> {
+  return (await steal(context, people)).txnToken;
+}
+
+/** One request past the SDK: whose identity it is sent with, to whom, with which token, and how it must be refused. */
+interface Attack {
+  readonly name: string;
+  readonly expected: string;
+  readonly from: string;
+  readonly certificate?: DialAttack['certificate'];
+  /** SPIFFE ID that the refusing service has verified; absent where the connection proves none. */
+  readonly peer?: string;
+  readonly to?: string;
+  readonly path?: string;
+  readonly token: string;
+  readonly tokens?: number;
+  readonly status?: number;
+}
+
+function dials({ txnToken: token, internalJwt }: Stolen, { carol }: People): readonly Attack[] {
+  const insider = { from: 'bank-a/insider' };
+  return [
+    { name: 'cross-bank-dial', expected: 'PEER_TRUST_DOMAIN_UNKNOWN', from: 'bank-b/payment-service', peer: '', token },
+    {
+      ...{ name: 'unlisted-caller', expected: 'POLICY_NO_RULE_MATCHES', status: 403, token },
+      ...{ from: ACCOUNTS, to: 'bank-a/user-service', path: '/profile' },
+    },
+    { name: 'no-certificate', expected: 'PEER_CERTIFICATE_MISSING', from: '', certificate: 'none', peer: '', token },
+    {
+      ...{ name: 'self-signed-certificate', expected: 'PEER_CHAIN_UNTRUSTED', from: '', peer: '', token },
+      certificate: { selfSignedAs: `${A}/api-gateway` },
+    },
+    {
+      ...{ name: 'unnamed-platform-workload', expected: 'POLICY_NO_RULE_MATCHES', status: 403, token },
+      ...{ from: 'platform/stray', peer: 'spiffe://platform.example/stray' },
+    },
+    {
+      ...{ name: 'wrong-audience-token', expected: 'TOKEN_AUDIENCE_MISMATCH', token },
+      ...{ from: 'bank-b/payment-service', to: 'bank-b/ledger-service', path: '/ledger' },
+    },
+    {
+      ...insider,
+      name: 'changed-token',
+      expected: 'TOKEN_SIGNATURE_INVALID',
+      token: withOtherUser(token, carol.spiffeId),
+    },
+    { ...insider, name: 'resigned-token', expected: 'TOKEN_SIGNATURE_INVALID', token: signedAnew(token) },
+    { ...insider, name: 'unregistered-minter', expected: 'MINTER_UNKNOWN', token: signedAnew(token, 'attacker') },
+    { ...insider, name: 'unsigned-token', expected: 'TOKEN_MALFORMED', token: unsigned(token) },
+    { ...insider, name: 'other-kind-of-token', expected: 'TOKEN_KIND_MISMATCH', token: internalJwt },
+    { ...insider, name: 'doubled-token', expected: 'TOKEN_DUPLICATED', status: 400, token, tokens: 2 },
+  ];
+}
+
+async function refused(context: Context, record: Record, attack: Attack): Promise<void> {
+  const { name, expected, from, to = ACCOUNTS, status = 401, token } = attack;
+  const seen = await dial(context, attack);
+  const peer = attack.peer ?? (from === 'bank-a/insider' ? `${A}/api-gateway` : `spiffe://${from}`);
   await record.refused({
-    name: 'cross-bank-dial',
-    expected: 'PEER_TRUST_DOMAIN_UNKNOWN',
-    link: 'service',
-    workload: account,
-    seen: crossBank,
-    wrong: [...statusIs(crossBank, 401), ...leaksNothing(crossBank)],
-  });
-  const unlisted = await dial(context, 'bank-a/account-service', 'bank-a/user-service', '/profile', token);
-  await record.refused({
-    name: 'unlisted-caller',
-    expected: 'POLICY_NO_RULE_MATCHES',
-    link: 'service',
-    workload: `${A}/user-service`,
-    peer: account,
-    seen: unlisted,
-    wrong: [...statusIs(unlisted, 403), ...leaksNothing(unlisted)],
-  });
-  const bare = await dial(context, undefined, 'bank-a/account-service', '/accounts', token);
-  await record.refused({
-    name: 'no-certificate',
-    expected: 'PEER_CERTIFICATE_MISSING',
-    link: 'service',
-    workload: account,
-    seen: bare,
-    wrong: [...statusIs(bare, 401), ...leaksNothing(bare)],
-  });
-  const stray = await dial(context, 'platform/stray', 'bank-a/account-service', '/accounts', token);
-  await record.refused({
-    name: 'unnamed-platform-workload',
-    expected: 'POLICY_NO_RULE_MATCHES',
-    link: 'service',
-    workload: account,
-    peer: 'spiffe://platform.example/stray',
-    seen: stray,
-    wrong: [...statusIs(stray, 403), ...leaksNothing(stray)],
-  });
-  const elsewhere = await dial(context, 'bank-b/payment-service', 'bank-b/ledger-service', '/ledger', token);
-  await record.refused({
-    name: 'wrong-audience-token',
-    expected: 'TOKEN_AUDIENCE_MISMATCH',
-    link: 'service',
-    workload: `${B}/ledger-service`,
-    peer: `${B}/payment-service`,
-    seen: elsewhere,
-    wrong: [...statusIs(elsewhere, 401), ...leaksNothing(elsewhere)],
+    ...{ name, expected, link: 'service', workload: `spiffe://${to}`, seen },
+    ...(peer === '' ? {} : { peer }),
+    wrong: [...(token === '' ? ['no token was stolen'] : []), ...statusIs(seen, status), ...leaksNothing(seen)],
   });
 }
 
-async function expiredToken(context: Context, record: Record, token: string): Promise<void> {
-  const late = await dial(context, 'bank-a/insider', 'bank-a/account-service', '/accounts', token);
-  await record.refused({
-    name: 'expired-token',
-    expected: 'TOKEN_EXPIRED',
-    link: 'service',
-    workload: `${A}/account-service`,
-    peer: `${A}/api-gateway`,
-    seen: late,
-    wrong: [...(token === '' ? ['no token was stolen'] : []), ...statusIs(late, 401), ...leaksNothing(late)],
-  });
+/** A service that asks an impostor sends it nothing: it finds out by itself, before a byte of the request. */
+async function impostor(context: Context, record: Record): Promise<void> {
+  const seen = await probe(context, 'bank-a/user-service', { kind: 'fetch', url: 'https://impostor/headers' });
+  record.expect(seen.code === 'PEER_ID_UNEXPECTED', `a service finds out an impostor: ${JSON.stringify(seen)}`);
 }
 
 /** Carol asks for alice's account: her workloads may serve her, but not with somebody else's account. */
@@ -109,16 +121,22 @@ async function otherUsersResource(
 ): Promise<void> {
   const answer = await carol.browser.fetch(`${context.edge.http}/bank-a/accounts/${accounts[0] ?? 'none'}`);
   const seen = jsonOf(answer.body);
-  const receipts = await record.chain(requestIdOf(answer), (found) => found.some(({ kind }) => kind === 'guard'));
+  const receipts = await record.chain(requestIdOf(answer), (found) => found.some(({ id }) => id === seen.id));
   const deciding = receipts.find(({ kind, effect }) => kind === 'guard' && effect === 'deny');
+  // Carol is told the id of the service's refusal, which stands in the same transaction as the decision that it follows from.
+  const told = receipts.find(({ id }) => id === seen.id);
   await record.refused({
     name: 'other-users-resource',
     expected: 'RESOURCE_NOT_PERMITTED',
     link: 'guard',
     workload: `${A}/account-service`,
     user: carol.spiffeId,
-    seen: { code: seen.code, id: deciding?.id ?? seen.id },
-    wrong: [...statusIs(answer, 403), ...leaksNothing(answer)],
+    seen: { code: seen.code, id: deciding?.id },
+    wrong: [
+      ...statusIs(answer, 403),
+      ...leaksNothing(answer),
+      ...(told?.code === seen.code && told?.workload === deciding?.workload ? [] : ['the id told leads elsewhere']),
+    ],
   });
 }
 
@@ -139,25 +157,14 @@ async function unregisteredProcess(context: Context, record: Record): Promise<vo
   });
 }
 
-async function dial(
-  context: Context,
-  service: string | undefined,
-  target: string,
-  path: string,
-  token: string,
-): Promise<Seen> {
-  const endpoint = context.services[target];
-  if (endpoint === undefined) return { note: `no service ${target}` };
-  const attack: DialAttack = {
-    kind: 'dial',
-    host: endpoint.host,
-    port: endpoint.port,
-    certificate: service !== undefined,
-    method: 'GET',
-    path,
-    headers: [['Txn-Token', token]],
-  };
-  return probe(context, service, attack);
+async function dial(context: Context, attack: Attack): Promise<Seen> {
+  const { from, to = ACCOUNTS, path = '/accounts', certificate = 'own', token, tokens = 1 } = attack;
+  const endpoint = context.services[to];
+  if (endpoint === undefined) return { note: `no service ${to}` };
+  const { host, port } = endpoint;
+  const headers = Array.from({ length: tokens }, () => ['Txn-Token', token] as const);
+  const request: DialAttack = { kind: 'dial', host, port, certificate, method: 'GET', path, headers };
+  return probe(context, from === '' ? undefined : from, request);
 }
 
 export async function probe(context: Context, service: string | undefined, attack: object): Promise<Seen> {

@@ -35,8 +35,12 @@ export class Browser {
     return this.send(target, { ...asked, headers: [...json, ...(asked.headers ?? [])] });
   }
 
-  /** Opens a page, signs in where a page asks for it, and ends at the first page that asks nothing. */
-  async signIn(target: string, user: { readonly name: string; readonly password: string }): Promise<Answer> {
+  /** Opens a page, signs in where a page asks for it, and ends at the first page that asks nothing, or before it goes to `stopAt`. */
+  async signIn(
+    target: string,
+    user: { readonly name: string; readonly password: string },
+    stopAt?: string,
+  ): Promise<Answer> {
     let answer = await this.send(target, { headers: PAGE });
     for (let step = 0; step < MOST_STEPS; step++) {
       const location = answer.headers.location;
@@ -44,6 +48,7 @@ export class Browser {
       if (typeof location === 'string' && answer.status >= 300 && answer.status < 400) {
         const next = new URL(location, answer.url);
         this.visited.push(next);
+        if (next.pathname === stopAt) return answer;
         answer = await this.send(next, { headers: PAGE });
       } else if (form !== undefined && answer.url.origin !== new URL(target).origin) {
         answer = await this.#submit(form, user);

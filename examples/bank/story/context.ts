@@ -6,7 +6,10 @@ export interface Context {
   readonly services: Readonly<
     Record<string, { readonly host: string; readonly port: number; readonly spiffeId: string }>
   >;
-  readonly postgres: { readonly socketDirectory: string; readonly port: number; readonly database: string } | undefined;
+  /** Where the database is: what an attacker would dial past the gate. `host` is a directory for a Unix socket. */
+  readonly postgres:
+    | { readonly host: string; readonly port: number; readonly tls: boolean; readonly database: string }
+    | undefined;
   readonly admin: {
     why(id: string): Promise<readonly Receipt[]>;
     receipts(filter: { limit: number; kind?: string; effect?: string }): Promise<readonly Receipt[]>;

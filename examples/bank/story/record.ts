@@ -14,6 +14,8 @@ export interface Refusal {
   readonly workload?: string;
   readonly peer?: string;
   readonly user?: string;
+  /** `allow` where what was refused is a part of the request, and the request went on without it. */
+  readonly effect?: 'allow';
   /** What the refused caller was told. */
   readonly seen: { readonly code?: unknown; readonly id?: unknown };
   /** What else must hold; names of what did not. */
@@ -56,15 +58,19 @@ export class Record {
 
   /** A refusal holds when the ledger's receipt, found by the id that the caller was told, says the same. */
   async refused(refusal: Refusal): Promise<void> {
-    const { expected, seen } = refusal;
-    const id = typeof seen.id === 'string' ? seen.id : '';
-    const receipts = id === '' ? [] : await this.chain(id, (found) => found.some((receipt) => receipt.id === id));
-    const receipt = receipts.find((found) => found.id === id);
-    this.#deny(refusal, receipt, [
-      ...(refusal.wrong ?? []),
-      ...(seen.code === expected ? [] : [`the caller was told ${String(seen.code)}`]),
-      ...(receipt === undefined ? [`the ledger has no receipt ${id}`] : differences(refusal, receipt)),
-    ]);
+    const receipt = await this.#find(refusal.seen);
+    this.#deny(refusal, receipt, [...(refusal.wrong ?? []), ...unlike(refusal, receipt)]);
+  }
+
+  /** What the ledger says otherwise than the caller was told, without a line of its own in the report. */
+  async differences(refusal: Omit<Refusal, 'name'>): Promise<readonly string[]> {
+    return unlike(refusal, await this.#find(refusal.seen));
+  }
+
+  async #find({ id }: Refusal['seen']): Promise<Receipt | undefined> {
+    if (typeof id !== 'string' || id === '') return undefined;
+    const receipts = await this.chain(id, (found) => found.some((receipt) => receipt.id === id));
+    return receipts.find((found) => found.id === id);
   }
 
   /** For refusals that answer nothing to the caller: the newest matching receipt since `since` must say so. */
@@ -95,9 +101,17 @@ export class Record {
   }
 }
 
-function differences(refusal: Omit<Refusal, 'seen'>, receipt: Receipt): readonly string[] {
-  const { expected: code, link: kind, workload, peer, user } = refusal;
-  const wanted = { effect: 'deny', code, kind, workload, peer, user };
+function unlike(refusal: Omit<Refusal, 'name'>, receipt: Receipt | undefined): readonly string[] {
+  const { seen, expected } = refusal;
+  return [
+    ...(seen.code === expected ? [] : [`the caller was told ${String(seen.code)}`]),
+    ...(receipt === undefined ? [`the ledger has no receipt ${String(seen.id)}`] : differences(refusal, receipt)),
+  ];
+}
+
+function differences(refusal: Omit<Refusal, 'seen' | 'name'>, receipt: Receipt): readonly string[] {
+  const { expected: code, link: kind, workload, peer, user, effect = 'deny' } = refusal;
+  const wanted = { effect, code, kind, workload, peer, user };
   const found: Readonly<globalThis.Record<string, unknown>> = { ...receipt };
   return Object.entries(wanted)
     .filter(([key, value]) => value !== undefined && found[key] !== value)

@@ -16,6 +16,7 @@ const PROFILE: readonly Hop[] = [
   ['service', `${A}/api-gateway`, EDGE],
   ['service', `${A}/user-service`, `${A}/api-gateway`],
   ['guard', `${A}/user-service`],
+  ['database', GATE, `${A}/user-service`],
   ['service', `${A}/account-service`, `${A}/user-service`],
   ['guard', `${A}/account-service`],
   ['database', GATE, `${A}/account-service`],
@@ -34,6 +35,7 @@ const PAYMENT: readonly Hop[] = [
   ['service', `${B}/api-gateway`, EDGE],
   ['service', `${B}/payment-service`, `${B}/api-gateway`],
   ['guard', `${B}/payment-service`],
+  ['database', GATE, `${B}/payment-service`],
   ['service', `${B}/ledger-service`, `${B}/payment-service`],
   ['guard', `${B}/ledger-service`],
   ['database', GATE, `${B}/ledger-service`],
@@ -75,14 +77,18 @@ async function walk(
   const txn = requestIdOf(answer);
   const receipts = await record.chain(txn, (found) => hops.every((hop) => findHop(found, hop) !== undefined));
   record.keep(receipts);
+  record.expect(
+    receipts.length === hops.length,
+    `${what}: the chain has ${hops.length} links: it has ${receipts.map(({ kind }) => kind).join(' ')}`,
+  );
   for (const hop of hops) expectHop(record, person, what, hop, findHop(receipts, hop));
   for (const receipt of receipts) {
     record.expect(
-      receipt.effect === 'allow' && receipt.txn === txn,
+      receipt.effect === 'allow' && receipt.code === 'ALLOWED' && receipt.txn === txn,
       `${what}: ${receipt.kind} ${receipt.code} is part of the chain`,
     );
   }
-  expectObserved(record, what, person, hops, answer.body);
+  expectObserved(record, what, receipts, jsonOf(answer.body));
   return jsonOf(answer.body);
 }
 
@@ -113,29 +119,44 @@ function expectHop(
   );
 }
 
-/** What the services themselves observed, where they say it (`seen` in their answers), must be what the ledger holds. */
-function expectObserved(record: Record, what: string, person: Person, hops: readonly Hop[], body: string): void {
-  for (const seen of findSeen(JSON.parse(body.startsWith('{') || body.startsWith('[') ? body : 'null'))) {
-    const known = hops.some(
-      ([kind, workload, peer]) => kind === 'service' && workload === seen.workload && peer === seen.peer,
-    );
+/**
+ * What edge, services and database observed must be what the ledger holds: each receipt of a service, a guard or the database has
+ * exactly one observation that says the same, and no observation is without a receipt.
+ */
+function expectObserved(record: Record, what: string, receipts: readonly Receipt[], body: unknown): void {
+  const left = [...findSeen(body)];
+  for (const receipt of receipts.filter(({ kind }) => kind !== 'edge')) {
+    const at = left.findIndex((seen) => differences(seen, receipt).length === 0);
+    const near = left.filter((seen) => seen.kind === receipt.kind).map((seen) => differences(seen, receipt).join(', '));
     record.expect(
-      known && seen.user === person.spiffeId,
-      `${what}: a service saw ${seen.user} through ${seen.peer} at ${seen.workload}`,
+      at >= 0,
+      `${what}: ${receipt.kind} ${receipt.workload} ← ${receipt.peer} was observed as the ledger says: ${near.join(' | ')}`,
     );
+    if (at >= 0) left.splice(at, 1);
   }
+  record.expect(left.length === 0, `${what}: observed but not in the ledger: ${JSON.stringify(left)}`);
 }
 
-interface Observation {
-  readonly workload: unknown;
-  readonly peer: unknown;
-  readonly user: unknown;
+type Observation = Readonly<globalThis.Record<string, unknown>>;
+
+/** The database cannot know which gate stands before it; everything else that was observed must be said alike. */
+function differences(seen: Observation, receipt: Receipt): readonly string[] {
+  const { kind, workload, peer, user, tenant, txn, action, resource } = receipt;
+  const always = { kind, peer, user, tenant, txn };
+  const said: Observation =
+    kind === 'guard'
+      ? { ...always, workload, action, resource }
+      : kind === 'service'
+        ? { ...always, workload }
+        : always;
+  return Object.entries(said)
+    .filter(([key, value]) => value === undefined || seen[key] !== value)
+    .map(([key, value]) => `${key} ${String(seen[key])}, not ${String(value)}`);
 }
 
-function findSeen(value: unknown): readonly Observation[] {
-  if (typeof value !== 'object' || value === null) return [];
-  const own = 'seen' in value && Array.isArray(value.seen) ? value.seen.map((item): Observation => Object(item)) : [];
-  return [...own, ...Object.entries(value).flatMap(([key, item]) => (key === 'seen' ? [] : findSeen(item)))];
+function findSeen(body: unknown): readonly Observation[] {
+  const { seen } = Object(body);
+  return Array.isArray(seen) ? seen.map((one: unknown): Observation => Object(one)) : [];
 }
 
 function findAccountIds(value: unknown): readonly string[] {

@@ -2,7 +2,7 @@
 import { connectWorkload, type GuardedRequest } from 'hauberk/sdk';
 import { answer, ask, badRequest, notFound, seenIn } from '../answer.ts';
 import { owned } from '../owned.ts';
-import { look } from '../seen.ts';
+import { guarded, look, lookInside, type Seen } from '../seen.ts';
 import { findPayment, isSame, type Payment } from './payment.ts';
 
 const workload = await connectWorkload();
@@ -11,20 +11,20 @@ const database = workload.database({ database: 'bank' });
 await workload.serve(async (request) => {
   if (request.method !== 'POST' || request.path !== '/payments') return notFound();
   const user = request.authority.user?.spiffeId;
-  await request.guard('payment:create', owned('Account', 'current', user));
+  const guard = await guarded(workload, request, 'payment:create', owned('Account', 'current', user));
   const payment = findPayment(await request.json());
   if (payment === undefined) return badRequest('to, amountCents and reference make a payment');
-  if (!(await write(request, payment)))
-    return answer({ code: 'ALREADY_EXISTS', message: 'the reference belongs to another payment' }, 409);
+  const { written, inside } = await write(request, payment);
+  if (!written) return answer({ code: 'ALREADY_EXISTS', message: 'the reference belongs to another payment' }, 409);
   const headers = { 'content-type': 'application/json' };
   const body = JSON.stringify(payment);
   const ledger = await ask(request, 'https://ledger-service/ledger', { method: 'POST', headers, body });
   if (!ledger.ok) return ledger.refusal;
-  return answer({ payment, seen: [look(workload, request), ...seenIn(ledger.body)] }, 201);
+  return answer({ payment, seen: [look(workload, request), guard, inside, ...seenIn(ledger.body)] }, 201);
 });
 
-/** False when the reference is taken by another payment. Sent again, it is the same payment: what broke off is taken up here. */
-function write(request: GuardedRequest, payment: Payment): Promise<boolean> {
+/** Not written when the reference is taken by another payment. Sent again, it is the same payment: what broke off is taken up here. */
+function write(request: GuardedRequest, payment: Payment): Promise<{ written: boolean; inside: Seen }> {
   const { to, amountCents, reference } = payment;
   return request.transaction(database, async (tx) => {
     await tx.query(
@@ -32,6 +32,6 @@ function write(request: GuardedRequest, payment: Payment): Promise<boolean> {
       [to, amountCents, reference],
     );
     const { rows } = await tx.query('SELECT recipient, amount_cents FROM payments WHERE reference = $1', [reference]);
-    return isSame(rows[0], payment);
+    return { written: isSame(rows[0], payment), inside: await lookInside(workload, tx) };
   });
 }
