@@ -148,6 +148,9 @@ export const REASON_CODES = {
     http: 200,
     exit: 0,
   },
+  AGENT_SOCKET_MISSING: config('there is no agent socket where this process looks for it'),
+  AGENT_SOCKET_REFUSED: unavailable('the agent socket cannot be opened: its agent has ended, or this process may not'),
+  PEER_REVOKED: unauthenticated('the workload at the other end of the connection has been revoked'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { assertSingleFields, type CanonicalTarget, canonicalTarget, type Field, fieldsOf } from '#http';
 import { Fault, isFault } from '#kernel';
-import { assertSingleFields, type CanonicalTarget, canonicalTarget, type Field, fieldsOf } from '#routing';
 import { type Cookie, parseCookies } from './cookies.ts';
 import type { Link } from './link.ts';
 

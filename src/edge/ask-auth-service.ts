@@ -1,7 +1,8 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request } from 'undici';
+import { type Field, isHopByHop } from '#http';
 import { Fault } from '#kernel';
-import { type ExternalAuth, type Field, isHopByHop } from '#routing';
+import type { ExternalAuth } from '#routing';
 import { lookupLoopback, readBounded } from './provider-fetch.ts';
 
 /** Allowed, with the fields of its answer that go on; or its own answer, word for word, for the client. */

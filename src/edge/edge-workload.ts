@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls';
 import type { Receipt } from '#chain';
+import type { MinterQuestion, RevocationSubject } from '#sdk';
 import type { X509Svid } from '#spiffe';
-import type { MinterResource, ServiceResource, TokenKind } from '#wire';
+import type { MinterResource, ServiceResource } from '#wire';
 
 /** What the edge asks of its own identity: `hauberk/sdk` and the agent in a process, a fake in tests. */
 export interface EdgeWorkload {
@@ -14,23 +15,9 @@ export interface EdgeWorkload {
   /** mTLS to a service, its SPIFFE ID verified before the promise settles. Throws `PEER_…`, `SERVICE_UNKNOWN`, `UPSTREAM_UNAVAILABLE`. */
   connect(name: string): Promise<TLSSocket>;
   registerMinter(question: MinterQuestion): Promise<MinterResource>;
-  /** Whether tokens of the user or session that were minted from `issuedAt` (Unix seconds) on are refused now. */
+  /** Whether the user or the session was revoked since it began. */
   isRevoked(trustDomain: string, subject: RevocationSubject): boolean;
   /** Throws when no more receipts are taken: then nothing goes on. */
   report(receipt: Receipt): void;
   close(): Promise<void>;
-}
-
-export interface MinterQuestion {
-  readonly trustDomain: string;
-  readonly publicJwk: Readonly<Record<string, unknown>>;
-  readonly kinds: readonly TokenKind[];
-}
-
-export interface RevocationSubject {
-  /** User SPIFFE ID. */
-  readonly user: string;
-  readonly session: string;
-  /** Unix seconds of the sign-in. */
-  readonly since: number;
 }

@@ -12,10 +12,11 @@ import { Authority } from '#authority';
 import type { Receipt } from '#chain';
 import { type Clock, Fault, Lifecycle, silentLog, systemClock, systemRandom, unixSeconds } from '#kernel';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
+import type { MinterQuestion, RevocationSubject } from '#sdk';
 import { parseTrustDomain, SpiffeId, type X509Svid } from '#spiffe';
 import type { MinterResource, ServiceResource } from '#wire';
 import { pemCertificates } from '#x509';
-import { type EdgeWorkload, type MinterQuestion, type RunningEdge, startEdge } from './index.ts';
+import { type EdgeWorkload, type RunningEdge, startEdge } from './index.ts';
 
 export const EDGE_ID = 'spiffe://platform.example/edge';
 export const ALICE = 'spiffe://bank-a/user/12345';
@@ -82,8 +83,8 @@ export class FakeWorkload implements EdgeWorkload {
     return minter;
   }
 
-  isRevoked(_trustDomain: string, { user }: { readonly user: string }): boolean {
-    return this.revoked.has(user);
+  isRevoked(_trustDomain: string, { user }: RevocationSubject): boolean {
+    return user !== undefined && this.revoked.has(user);
   }
 
   report(receipt: Receipt): void {

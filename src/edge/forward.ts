@@ -1,7 +1,8 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
+import { isHopByHop } from '#http';
 import { Fault, isFault } from '#kernel';
-import { isHopByHop, type Route } from '#routing';
+import type { Route } from '#routing';
 import { isOwnCookie } from './cookies.ts';
 
 export interface Forwarding {

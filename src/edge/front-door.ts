@@ -1,14 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { claimedIdentities, normalName } from '#http';
 import { Fault, type Log, toFault } from '#kernel';
-import {
-  type AuthService,
-  claimedIdentities,
-  injectedNames,
-  normalName,
-  type Route,
-  RouteTable,
-  rewritePath,
-} from '#routing';
+import { type AuthService, injectedNames, type Route, RouteTable, rewritePath } from '#routing';
 import type { ServiceResource } from '#wire';
 import { type Arrival, assertSameOrigin, findValue, isNavigation, receive } from './arrival.ts';
 import { AuthServiceClient } from './ask-auth-service.ts';

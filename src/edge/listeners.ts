@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { faultOfParser } from '#http';
 import { Fault, LIMITS } from '#kernel';
 import type { X509Svid } from '#spiffe';
 import type { EdgeWorkload } from './edge-workload.ts';
@@ -104,14 +105,6 @@ async function open(server: Server, options: ListenerOptions, scheme: Scheme): P
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
   return { host: listen.host, port, close: () => closeServer(server) };
-}
-
-function faultOfParser(cause: NodeJS.ErrnoException): Fault {
-  if (cause.code === 'HPE_HEADER_OVERFLOW')
-    return new Fault('LIMIT_EXCEEDED', 'the head of the request is too large', { cause });
-  if (cause.code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new Fault('DEADLINE_EXCEEDED', 'the request did not come in time', { cause });
-  return new Fault('REQUEST_AMBIGUOUS', 'the request cannot be read', { cause });
 }
 
 /** What is under way may end; then connections are cut. */

@@ -1,5 +1,6 @@
 import { formatTraceparent } from '#chain';
-import { type Claims, forwardableFields, type Route } from '#routing';
+import { forwardableFields } from '#http';
+import type { Claims, Route } from '#routing';
 import type { Arrival } from './arrival.ts';
 import { foreignCookies } from './cookies.ts';
 

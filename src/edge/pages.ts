@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { extname, join, relative, sep } from 'node:path';
+import { canonicalPath } from '#http';
 import { Fault, LIMITS } from '#kernel';
-import { canonicalPath } from '#routing';
 
 export interface Page {
   readonly type: string;

@@ -1,4 +1,4 @@
-import { canonicalTarget } from '#routing';
+import { canonicalTarget } from '#http';
 
 const HOST = 'return.invalid';
 const MOST_CHARACTERS = 2048;

@@ -12,7 +12,7 @@ import { startPostgres } from '#plugins/postgres';
 import { pemCertificates } from '#x509';
 import { Administrator } from './administrator.ts';
 import { readDatabaseAddress } from './database-address.ts';
-import { ACCOUNTS, ALICE, Authorities, asUser, type Bank, connectTo, openBank, until } from './gate.harness.ts';
+import { ACCOUNTS, ALICE, Authorities, asUser, type Bank, CAROL, connectTo, openBank, until } from './gate.harness.ts';
 import { int32, SSL_REQUEST, startupMessage } from './messages.ts';
 
 let bank: Bank;
@@ -244,7 +244,7 @@ test('a session ends when its workload is revoked, or its trust domain no longer
     [
       () => void bank.workload.revocations.push({ kind: 'workload', value: ACCOUNTS, revokedAt: 0 }),
       () => void bank.workload.revocations.pop(),
-      'TOKEN_REVOKED',
+      'PEER_REVOKED',
     ],
     [
       () => void bank.workload.trusted.splice(bank.workload.trusted.indexOf('bank-a'), 1),
@@ -274,6 +274,28 @@ test('a token of a revoked user is refused', async () => {
   );
   bank.workload.revocations.pop();
   await client.end();
+});
+
+test('a session whose transaction a revoked user, session or txn stands behind is ended, one of another user goes on', async () => {
+  for (const [kind, value, ends] of [
+    ['user', ALICE, true],
+    ['session', 's', true],
+    ['user', CAROL, false],
+  ] as const) {
+    const client = await bank.connect(ACCOUNTS);
+    const ended = new Promise<unknown>((done) => client.once('error', done));
+    const revokedAt = Math.floor(systemClock.now() / 1000) + 5;
+    const work = asUser(bank, client, ALICE, async () => {
+      bank.workload.revocations.push({ kind, value, revokedAt });
+      bank.workload.changed();
+      if (ends) throw await ended;
+      await client.query('SELECT 1');
+    });
+    if (ends) await rejectsWith(work, 'TOKEN_REVOKED');
+    else await work;
+    bank.workload.revocations.pop();
+    await client.end();
+  }
 });
 
 test('a client that reads nothing holds back the database, not the memory of the gate', async () => {

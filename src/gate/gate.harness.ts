@@ -8,9 +8,10 @@ import pg from 'pg';
 import { Authority } from '#authority';
 import { newTxn, type Receipt } from '#chain';
 import { mintToken } from '#jwt';
-import { type Clock, Lifecycle, silentLog, systemClock, systemRandom, unixSeconds } from '#kernel';
+import { type Clock, Fault, Lifecycle, silentLog, systemClock, systemRandom, unixSeconds } from '#kernel';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
 import { startPostgres } from '#plugins/postgres';
+import type { RevocationSubject } from '#sdk';
 import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid, type X509Svid } from '#spiffe';
 import type { MinterResource, RevocationResource } from '#wire';
 import { pemCertificates } from '#x509';
@@ -99,16 +100,22 @@ export class FakeWorkload implements GateWorkload {
 
   verifyPeer(chain: readonly Uint8Array[]): ReturnType<GateWorkload['verifyPeer']> {
     const bundles = this.#authorities.bundles(this.trusted);
-    return verifyX509Svid({ chain, bundles, at: systemClock.now(), purpose: 'client' });
+    const verified = verifyX509Svid({ chain, bundles, at: systemClock.now(), purpose: 'client' });
+    if (this.isRevoked(verified.id.trustDomain, { workload: verified.id.toString(), since: 0 }))
+      throw new Fault('PEER_REVOKED', 'revoked');
+    return verified;
   }
 
   verifyTxnToken(token: string, audience: string): ReturnType<GateWorkload['verifyTxnToken']> {
-    const minters = (kid: string): MinterResource | undefined => this.#minters.find(kid);
-    return verifyTxnContext({ token, audience, minters, revocations: this.revocations, clock: systemClock });
+    const minter = (_audience: string, kid: string): MinterResource | undefined => this.#minters.find(kid);
+    const isRevoked: GateWorkload['isRevoked'] = (trustDomain, subject) => this.isRevoked(trustDomain, subject);
+    return verifyTxnContext({ token, audience, clock: systemClock }, { minter, isRevoked });
   }
 
-  isRevoked(spiffeId: string): boolean {
-    return this.revocations.some(({ kind, value }) => kind === 'workload' && value === spiffeId);
+  isRevoked(_trustDomain: string, subject: RevocationSubject): boolean {
+    return this.revocations.some(
+      ({ kind, value, revokedAt }) => subject[kind] === value && (kind === 'workload' || subject.since <= revokedAt),
+    );
   }
 
   onChange(listener: () => void): () => void {

@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { isReasonCode } from '#chain';
 import { type Clock, Fault, LIMITS, type Log, type Random, toFault } from '#kernel';
 import type { VerifiedX509Svid } from '#spiffe';
+import { peerChain } from '#wire';
 import { type Backend, cancelBackend, openBackend } from './backend.ts';
 import type { ContextSigner } from './context-signer.ts';
 import type { Credentials } from './credentials.ts';
@@ -10,7 +11,6 @@ import type { DatabaseAddress } from './database-address.ts';
 import { errorResponse } from './error-fields.ts';
 import type { GateWorkload } from './gate-workload.ts';
 import { authenticationOk, backendKeyData, readyForQuery } from './messages.ts';
-import { presentedChain } from './presented-chain.ts';
 import { readStartup } from './read-startup.ts';
 import type { Receipts } from './receipts.ts';
 import { Session } from './session.ts';
@@ -53,7 +53,7 @@ export class Reception {
     let peer: string | undefined;
     this.#admitted += 1;
     try {
-      const chain = presentedChain(socket);
+      const chain = peerChain(socket);
       const verified = this.#verify(socket, chain);
       peer = verified.id.toString();
       const startup = parseStartup(await readStartup(socket));
@@ -103,9 +103,7 @@ export class Reception {
 
   #verify(socket: TLSSocket, chain: readonly Buffer[]): VerifiedX509Svid {
     if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'a resumed session proves no identity');
-    const verified = this.#parts.workload.verifyPeer(chain);
-    if (this.#parts.workload.isRevoked(verified.id.toString())) throw revoked();
-    return verified;
+    return this.#parts.workload.verifyPeer(chain);
   }
 
   async #serve(
@@ -138,7 +136,7 @@ export class Reception {
     const recheck = (): void => {
       try {
         workload.verifyPeer(chain);
-        if (workload.isRevoked(peer)) throw revoked();
+        session.assertUserStands();
       } catch (error) {
         session.end(toFault(error));
       }
@@ -170,8 +168,4 @@ function keyOf(pid: number, secret: number): string {
 
 function expired(code: string, sentence: string): Fault {
   return new Fault(code, sentence);
-}
-
-function revoked(): Fault {
-  return new Fault('TOKEN_REVOKED', 'the workload has been revoked');
 }

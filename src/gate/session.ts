@@ -64,6 +64,13 @@ export class Session {
     this.#close();
   }
 
+  /** Throws `TOKEN_REVOKED` when the user behind the transaction under way, their session or their token has been revoked. */
+  assertUserStands(): void {
+    const { context } = this.#transactions.current;
+    if (context !== undefined && this.#parts.workload.isRevoked(this.#parts.trustDomain, context.subject))
+      throw new Fault('TOKEN_REVOKED', 'the user, session or token has been revoked');
+  }
+
   #broken(error: unknown): void {
     if (this.#ended) return;
     if (isFault(error)) this.end(error);

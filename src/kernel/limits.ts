@@ -26,6 +26,7 @@ export const LIMITS = {
   edgeLoginAttempts: { value: 10_000, why: 'sign-ins of one edge under way at once' },
   edgeLoginAttemptsPerBrowser: { value: 5, why: 'sign-ins of one browser under way at once' },
   edgeConnections: { value: 10_000, why: 'connections to one edge at once' },
+  serviceConnections: { value: 10_000, why: 'connections to one service of the SDK at once' },
   edgePageBytes: { value: 16 * 1024 * 1024, why: 'static pages of one edge, all together' },
   edgeAnswerBytes: { value: 1024 * 1024, why: 'one answer of an identity provider or authentication service' },
   policyDepth: { value: 500, why: 'nesting of one policy condition' },

@@ -1,4 +1,4 @@
-import { isHopByHop, normalName } from './header-fields.ts';
+import { isHopByHop, normalName } from '#http';
 import { compileHeaderTemplate, type HeaderTemplate } from './header-template.ts';
 import { isRecord, SpecReader } from './spec-reader.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { canonicalTarget } from '#http';
 import { findAuthService, parseAuthService } from './auth-service.ts';
-import { canonicalTarget } from './canonical-target.ts';
 import { injectedNames, parseMapping } from './mapping.ts';
 import { RouteTable, rewritePath } from './route-table.ts';
 

@@ -1,5 +1,5 @@
+import { type CanonicalTarget, canonicalPath } from '#http';
 import { Fault } from '#kernel';
-import { type CanonicalTarget, canonicalPath } from './canonical-target.ts';
 import type { Route } from './mapping.ts';
 
 export interface RouteQuestion {

@@ -1,6 +1,6 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { Fault } from '#kernel';
-import { peerChain } from './serve-tls.ts';
+import { peerChain } from '#wire';
 
 export interface TlsDial {
   readonly host: string;

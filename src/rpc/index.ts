@@ -9,5 +9,5 @@ export {
   releasePidfd,
 } from './peer-credentials.ts';
 export { reflectionServices } from './reflection.ts';
-export { peerChain, serveTls, type TlsServer, type TlsServerOptions } from './serve-tls.ts';
+export { serveTls, type TlsServer, type TlsServerOptions } from './serve-tls.ts';
 export { serveUnix, type UnixServerOptions } from './serve-unix.ts';

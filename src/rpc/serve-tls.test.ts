@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { faultCode, silentLog } from '#kernel';
+import { peerChain } from '#wire';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import { forge } from '../../test/forge/certificate.ts';
-import { bindService, createClient, dialTls, peerChain, serveTls, type TlsServer } from './index.ts';
+import { bindService, createClient, dialTls, serveTls, type TlsServer } from './index.ts';
 
 interface Caller {
   readonly chain: readonly Buffer[];

@@ -90,22 +90,3 @@ async function listen(listener: ReturnType<typeof createServer>, host: string, p
   const address: AddressInfo | string | null = listener.address();
   return typeof address === 'object' && address !== null ? address.port : port;
 }
-
-/** DER certificates that the peer presented, leaf first. */
-export function peerChain(socket: TLSSocket): Buffer[] {
-  const chain: Buffer[] = [];
-  const seen = new Set<string>();
-  let certificate: ReturnType<TLSSocket['getPeerCertificate']> | undefined = socket.getPeerCertificate(true);
-  while (certificate?.raw !== undefined && !seen.has(certificate.fingerprint256)) {
-    seen.add(certificate.fingerprint256);
-    chain.push(certificate.raw);
-    certificate = 'issuerCertificate' in certificate ? asCertificate(certificate.issuerCertificate) : undefined;
-  }
-  return chain;
-}
-
-function asCertificate(value: unknown): ReturnType<TLSSocket['getPeerCertificate']> | undefined {
-  return typeof value === 'object' && value !== null && 'raw' in value
-    ? (value as ReturnType<TLSSocket['getPeerCertificate']>)
-    : undefined;
-}

@@ -1,33 +1,41 @@
-import { isFault } from '#kernel';
+import { Fault, isFault } from '#kernel';
 import { type CedarEngine, compileCedar, compileReach, type Reach } from '#policy';
-import type {
-  AuthorizationPolicyResource,
-  CedarPolicyResource,
-  MinterResource,
-  ResourceKind,
-  RevocationResource,
-  ServiceResource,
-} from '#wire';
+import type { SpiffeId } from '#spiffe';
+import type { CedarPolicyResource, MinterResource, RevocationResource, ServiceResource } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import { Resources } from './resources.ts';
 
-/** What this workload enforces, as the agent last sent it: policies, services, minters, by trust domain. */
+/** Whom or what a revocation can be about. */
+export type RevocationSubject = Readonly<Partial<Record<RevocationResource['kind'], string | undefined>>> & {
+  /** Unix seconds: when the token was minted or the session began. A revocation of that second or later stands. */
+  readonly since: number;
+};
+
+const KINDS: readonly RevocationResource['kind'][] = ['user', 'session', 'workload', 'minter', 'txn'];
+
+/** What this workload enforces, as the agent last sent it: policies, services, minters, revocations, by trust domain. */
 export class Enforcement {
-  readonly #resources = new Map<string, Map<string, { readonly kind: string; readonly json: string }>>();
+  readonly #resources = new Resources();
   readonly #reach = new Map<string, Reach>();
   readonly #cedar = new Map<string, CedarEngine | undefined>();
+  readonly #listeners = new Set<() => void>();
 
+  /** Policies are compiled when they change, not when they are asked. Throws when the update cannot be read: then nothing of it counts. */
   apply(update: ResourceUpdate): void {
-    const known = update.full
-      ? new Map<string, { kind: string; json: string }>()
-      : new Map(this.#resources.get(update.trustDomain));
-    for (const { kind, key, bodyJson } of update.upserts) known.set(`${kind}\n${key}`, { kind, json: bodyJson });
-    for (const { kind, key } of update.removals) known.delete(`${kind}\n${key}`);
-    this.#resources.set(update.trustDomain, known);
-    this.#reach.set(
-      update.trustDomain,
-      compileReach(this.list<AuthorizationPolicyResource>('AuthorizationPolicy', update.trustDomain)),
-    );
-    this.#cedar.set(update.trustDomain, compile(this.list<CedarPolicyResource>('CedarPolicy', update.trustDomain)));
+    const { trustDomain } = update;
+    const isFirst = !this.#resources.has(trustDomain);
+    const changed = this.#resources.apply(update);
+    if (isFirst || changed.has('AuthorizationPolicy'))
+      this.#reach.set(trustDomain, compileReach(this.#resources.list('AuthorizationPolicy', trustDomain)));
+    if (isFirst || changed.has('CedarPolicy'))
+      this.#cedar.set(trustDomain, compile(this.#resources.list('CedarPolicy', trustDomain)));
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back after each update. Hands back what ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Undefined when nothing has come or it cannot be evaluated whole: then the answer is no. */
@@ -35,35 +43,42 @@ export class Enforcement {
     return this.#cedar.get(trustDomain);
   }
 
-  /** Whether a token that was minted at `issuedAt` (Unix seconds) for any of these was revoked since. */
-  isRevoked(trustDomain: string, about: Readonly<Record<string, string | undefined>>, issuedAt: number): boolean {
-    return this.list<RevocationResource>('Revocation', trustDomain).some(
-      (one) => about[one.kind] === one.value && issuedAt <= one.revokedAt,
-    );
-  }
-
   /** Undefined before anything of the trust domain has come: then the answer is no. */
   reach(trustDomain: string): Reach | undefined {
     return this.#reach.get(trustDomain);
   }
 
+  /** The minter that a trust domain itself registered under a key id, unless it has been revoked. */
   minter(trustDomain: string, kid: string): MinterResource | undefined {
-    return this.list<MinterResource>('Minter', trustDomain).find((minter) => minter.kid === kid);
+    const minter = this.#resources.find('Minter', trustDomain, kid);
+    return minter === undefined || this.isRevoked(trustDomain, { minter: kid, since: 0 }) ? undefined : minter;
+  }
+
+  /** Whether any of these was revoked by the trust domain since then. A workload's identity is renewed all the time, so its revocation stands for good. */
+  isRevoked(trustDomain: string, subject: RevocationSubject): boolean {
+    return KINDS.some((kind) => {
+      const value = subject[kind];
+      const found =
+        value === undefined ? undefined : this.#resources.find('Revocation', trustDomain, `${kind}:${value}`);
+      return found !== undefined && (kind === 'workload' || subject.since <= found.revokedAt);
+    });
+  }
+
+  /** Throws `PEER_REVOKED`. */
+  assertPeer(id: SpiffeId): void {
+    if (this.isRevoked(id.trustDomain, { workload: id.toString(), since: 0 }))
+      throw new Fault('PEER_REVOKED', 'the workload at the other end has been revoked');
   }
 
   /** A service by `<name>` in a namespace or by `<name>.<namespace>`. */
   service(name: string, namespace: string): ServiceResource | undefined {
-    const [wanted, inside = namespace] = name.split('.');
-    return [...this.#resources.keys()]
-      .flatMap((domain) => this.list<ServiceResource>('Service', domain))
-      .find((one) => one.name === wanted && one.namespace === inside);
-  }
-
-  /** Sent by the agent over its own socket; ids are parsed where they are used. */
-  list<T>(kind: ResourceKind, trustDomain: string): readonly T[] {
-    return [...(this.#resources.get(trustDomain)?.values() ?? [])]
-      .filter((one) => one.kind === kind)
-      .map(({ json }) => JSON.parse(json) as T);
+    const [wanted, inside = namespace, ...more] = name.split('.');
+    if (more.length > 0) return undefined;
+    for (const trustDomain of this.#resources.trustDomains) {
+      const found = this.#resources.find('Service', trustDomain, `${inside}/${wanted}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 }
 

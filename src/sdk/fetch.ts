@@ -1,11 +1,7 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { Fault } from '#kernel';
-import type { ServiceResource } from '#wire';
-import { pemCertificates } from '#x509';
-import type { Identity } from './identity.ts';
-import { peerChain } from './peer-chain.ts';
 
 export interface FetchInit {
   readonly method?: string;
@@ -21,56 +17,17 @@ export interface FetchResponse {
   json(): Promise<unknown>;
 }
 
-const CONNECT_MILLIS = 10_000;
 const ANSWER_MILLIS = 30_000;
 const ANSWER_BYTES = 16 * 1024 * 1024;
-
-/** Opens mTLS to a service and verifies that it is the expected one before a byte is sent. No session is resumed. Throws `PEER_…`. */
-export function dialService(service: ServiceResource, identity: Identity): Promise<TLSSocket> {
-  const protocol = service.protocol === 'postgres' ? 'postgresql' : 'http/1.1';
-  const endpoint = service.endpoints[0];
-  if (endpoint === undefined) return Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the service has no endpoint'));
-  const svid = identity.svid();
-  return new Promise((resolve, reject) => {
-    const key = svid.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    const socket = connect({
-      ...endpoint,
-      key,
-      cert: pemCertificates(svid.chain),
-      rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
-      ALPNProtocols: [protocol],
-    });
-    const fail = (cause: unknown): void => {
-      socket.destroy();
-      reject(
-        cause instanceof Fault ? cause : new Fault('UPSTREAM_UNAVAILABLE', 'the service cannot be reached', { cause }),
-      );
-    };
-    socket.setTimeout(CONNECT_MILLIS, () => fail(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')));
-    socket.once('error', fail);
-    socket.once('secureConnect', () => {
-      try {
-        const { id } = identity.verify(peerChain(socket), 'server');
-        if (id.toString() !== service.spiffeId)
-          throw new Fault('PEER_ID_UNEXPECTED', 'the peer is not the service that was expected');
-        socket.setTimeout(0);
-        resolve(socket);
-      } catch (error) {
-        fail(error);
-      }
-    });
-  });
-}
 
 /** Connections to one service, kept alive until the identity changes. */
 export class ServicePool {
   readonly #agent: Agent;
 
-  constructor(service: ServiceResource, identity: Identity) {
+  constructor(dial: () => Promise<TLSSocket>) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: 64 });
     const open = (_options: unknown, done: (error: Error | null, socket: Duplex) => void): undefined => {
-      dialService(service, identity).then(
+      dial().then(
         (socket) => done(null, socket),
         (error: Error) => done(error, undefined as never),
       );

@@ -42,7 +42,7 @@ export class Identity {
     this.#svid = { id, chain, privateKey, notBefore: leaf.notBefore, notAfter };
     this.#bundles = bundles;
     this.generation++;
-    for (const listener of this.#listeners) listener();
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** Who this workload is, also after its SVID has expired: receipts of denials still need the name. Throws `IDENTITY_UNAVAILABLE` before there was one. */

@@ -6,10 +6,12 @@ import { Fault, ManualClock, systemRandom } from '#kernel';
 import type { ServiceResource } from '#wire';
 import { ReceiptReporter } from '#wire';
 import { type Forged, forge } from '../../test/forge/certificate.ts';
+import { dialService } from './dial-service.ts';
 import { Enforcement } from './enforcement.ts';
+import type { Handler } from './exchange.ts';
 import { type FetchResponse, ServicePool } from './fetch.ts';
 import { Identity } from './identity.ts';
-import { createGuardedServer, type Handler } from './serve.ts';
+import { createGuardedServer } from './serve.ts';
 
 const ID = 'spiffe://bank-a/service';
 const HOUR = 3_600_000;
@@ -85,7 +87,8 @@ async function serving(run: (served: Served) => Promise<void>, setting: Setting 
   ).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port }: AddressInfo = Object(server.address());
-  const pool = new ServicePool({ ...service, endpoints: [{ host: '127.0.0.1', port }] }, client);
+  const there = { ...service, endpoints: [{ host: '127.0.0.1', port }] };
+  const pool = new ServicePool(() => dialService(there, client, (chain) => void client.verify(chain, 'server')));
   try {
     await run({ clock, authority, identity, receipts, pool, ask: async () => seen(await pool.request('/', 'x', {})) });
   } finally {

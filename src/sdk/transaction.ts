@@ -7,13 +7,14 @@ export type Transaction = Pick<DatabaseConnection, 'query'>;
 
 /**
  * Runs `work` in one transaction whose rows are the user's: the Txn-Token reaches the gate as a statement that it intercepts, and row-level security
- * reads what the gate signed for this transaction alone. Commits when `work` resolves, rolls back when it rejects. Throws `TOKEN_MISSING`,
- * `DATABASE_…`, or what `work` threw.
+ * reads what the gate signed for this transaction alone. Commits when `work` resolves, rolls back when it rejects or the signal is aborted. Throws
+ * `TOKEN_MISSING`, `DATABASE_…`, the signal's reason, or what `work` threw.
  */
 export async function runTransaction<T>(
   database: Database,
   carried: { readonly token: string | undefined; readonly traceparent: string },
   work: (tx: Transaction) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const { token, traceparent } = carried;
   if (token === undefined)
@@ -24,7 +25,13 @@ export async function runTransaction<T>(
     // Both were verified or made here: neither can hold a quote.
     await connection.query(`SET hauberk.traceparent = '${traceparent}'`);
     await connection.query(`SET hauberk.txn_token = '${token}'`);
-    const result = await work({ query: (text, values) => connection.query(text, values) });
+    const result = await work({
+      query: async (text, values) => {
+        signal?.throwIfAborted();
+        return connection.query(text, values);
+      },
+    });
+    signal?.throwIfAborted();
     await connection.query('COMMIT');
     return result;
   } catch (error) {

@@ -1,7 +1,8 @@
 import type { TLSSocket } from 'node:tls';
 import { type Clock, type Closeable, Lifecycle, type Log, type Random } from '#kernel';
-import { peerChain, serveTls, serveUnix } from '#rpc';
+import { serveTls, serveUnix } from '#rpc';
 import { verifyX509Svid } from '#spiffe';
+import { peerChain } from '#wire';
 import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
 import { syncService } from './api/sync.ts';

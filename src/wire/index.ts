@@ -1,6 +1,7 @@
 export type { CallContext, Client, Handlers, MessageType, MethodDefinition, ServiceDefinition } from './definition.ts';
 export { createGrpcClient, dialUnix, type GrpcClientOptions } from './grpc-client.ts';
 export { encodeFrame, FrameDecoder } from './grpc-frames.ts';
+export { peerChain } from './peer-chain.ts';
 export { ReceiptReporter } from './receipt-reporter.ts';
 export {
   type AuthorizationPolicyResource,

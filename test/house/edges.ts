@@ -11,6 +11,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   wire: ['kernel', 'chain'],
   jwt: ['kernel', 'wire', 'chain', 'spiffe'],
   spiffe: ['kernel', 'x509'],
+  http: ['kernel'],
   rpc: ['kernel', 'chain', 'wire'],
   config: ['kernel', 'spiffe', 'wire'],
   // floor 1
@@ -19,17 +20,17 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   authority: ['kernel', 'spiffe', 'x509'],
   registry: ['kernel', 'spiffe', 'wire'],
   tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
-  routing: ['kernel'],
+  routing: ['kernel', 'http'],
   ledger: ['kernel', 'chain'],
   // wing
-  sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'policy'],
+  sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'http', 'policy'],
   // floor 2
   plugins: ['kernel', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire'],
   // floor 3
   server: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'config', 'authority', 'registry', 'ledger', 'plugins'],
   agent: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'attestation', 'plugins'],
-  edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'config', 'routing', 'sdk'],
-  gate: ['kernel', 'chain', 'x509', 'spiffe', 'jwt', 'wire', 'sdk'],
+  edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'http', 'config', 'routing', 'sdk'],
+  gate: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'sdk'],
   up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
   cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up'],
 };

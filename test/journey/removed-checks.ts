@@ -22,7 +22,7 @@ export const CHECKS: readonly RemovedCheck[] = [
   },
   {
     rule: 'identity headers of a client are stripped',
-    file: 'src/routing/header-fields.ts',
+    file: 'src/http/header-fields.ts',
     check:
       "plain && lower !== 'host' && !HOP_BY_HOP.has(lower) && !nominated.has(lower) && !isIdentityName(lower, injected)",
     without: "lower !== 'host' && !HOP_BY_HOP.has(lower)",
@@ -30,7 +30,7 @@ export const CHECKS: readonly RemovedCheck[] = [
   },
   {
     rule: 'one credential a request',
-    file: 'src/routing/header-fields.ts',
+    file: 'src/http/header-fields.ts',
     check: 'seen.has(normal) && CREDENTIALS.includes(normal)',
     without: 'false',
     noticedBy: ['doubled-authorization'],
@@ -123,7 +123,7 @@ export const CHECKS: readonly RemovedCheck[] = [
   },
   {
     rule: 'a service leaves receipts',
-    file: 'src/sdk/serve.ts',
+    file: 'src/sdk/exchange.ts',
     check: "report(receiptOf({ effect: 'allow', code: 'ALLOWED' }));",
     without: '',
     noticedBy: [],

@@ -12,7 +12,7 @@ async function carryOut(attack: Attack): Promise<Seen> {
   try {
     switch (attack.kind) {
       case 'identity': {
-        const workload = await connectWorkload();
+        const workload = await connectWorkload({ timeoutMillis: 1000 });
         return { note: `was given ${workload.id}` };
       }
       case 'fetch': {

@@ -1,63 +1,11 @@
 import { Fault } from '#kernel';
+import { isIdentityName, normalName } from './identity-names.ts';
 
 /** A header field as it came: the name as the client spelt it. */
 export interface Field {
   readonly name: string;
   readonly value: string;
 }
-
-/** Names that say who someone is, where a request came from, or what some proxy decided: only the edge may say so. Normal form. */
-const IDENTITY_NAMES: ReadonlySet<string> = new Set([
-  ...['txn-token', 'authorization', 'proxy-authorization', 'x-request-id', 'traceparent', 'tracestate', 'baggage'],
-  ...[
-    'forwarded',
-    'via',
-    'x-real-ip',
-    'x-client-ip',
-    'client-ip',
-    'true-client-ip',
-    'cf-connecting-ip',
-    'x-cluster-client-ip',
-  ],
-  ...[
-    'x-original-url',
-    'x-original-uri',
-    'x-rewrite-url',
-    'x-original-method',
-    'x-http-method-override',
-    'x-method-override',
-  ],
-  ...[
-    'remote-user',
-    'remote-addr',
-    'x-email',
-    'x-roles',
-    'x-role',
-    'x-groups',
-    'x-permissions',
-    'x-scope',
-    'x-principal',
-    'x-correlation-id',
-  ],
-]);
-
-/** Whole families of such names. */
-const IDENTITY_FAMILIES = [
-  ...['x-user', 'x-spiffe', 'x-session', 'x-forwarded', 'x-hauberk', 'hauberk', 'x-tenant', 'x-txn', 'x-envoy', 'x-b3'],
-  ...[
-    'x-auth',
-    'x-authenticated',
-    'x-remote',
-    'x-ssl',
-    'ssl',
-    'x-client-cert',
-    'x-jwt',
-    'x-consumer',
-    'x-identity',
-    'x-ambassador',
-  ],
-  ...['x-amzn-oidc', 'x-goog-authenticated', 'x-pomerium', 'x-workload'],
-];
 
 /** RFC 9110 §7.6.1, and those that old proxies treat alike. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -84,24 +32,6 @@ const SINGLE = [
   'sec-fetch-site',
   'sec-fetch-mode',
 ];
-
-/**
- * The form in which names are compared: lower case, and every run of characters that a gateway interface (RFC 3875 §4.1.18) or a
- * careless service would fold into one separator as one hyphen: `X_User_ID`, `x.user-id` and `X-User-Id` are one name.
- */
-export function normalName(name: string): string {
-  return name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-|-$/g, '');
-}
-
-/** Whether only the edge may set this name, `injected` being the names that routes inject, in normal form. */
-export function isIdentityName(name: string, injected: ReadonlySet<string>): boolean {
-  const normal = normalName(name);
-  if (IDENTITY_NAMES.has(normal) || injected.has(normal)) return true;
-  return IDENTITY_FAMILIES.some((family) => normal === family || normal.startsWith(`${family}-`));
-}
 
 /** Of the names that only the edge may set, those that every proxy and tracer writes: they claim no identity. */
 const ORDINARY =
