@@ -141,6 +141,21 @@ export const REASON_CODES = {
   REQUEST_CROSS_SITE: denied('the request comes from a page of another site'),
   AUTH_SERVICE_DENIED: denied('the authentication service said no'),
   AUTH_SERVICE_UNAVAILABLE: denied('the authentication service did not answer, so the answer is no'),
+  FEDERATION_INVALID: bad('the federation relationship is not acceptable'),
+  FEDERATION_BUNDLE_STALE: {
+    meaning: 'the bundle is older than the one that is known',
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    exit: 65,
+  },
+  FEDERATION_IN_USE: {
+    meaning: 'entries federate with this trust domain',
+    grpc: 'FAILED_PRECONDITION',
+    http: 409,
+    exit: 65,
+  },
+  STORE_CONTENDED: { meaning: 'others changed the same state all the time', grpc: 'ABORTED', http: 409, exit: 75 },
+  STORE_UNAVAILABLE: unavailable('the store does not answer'),
   LOGIN_PROVIDER_UNAVAILABLE: unavailable('the identity provider does not answer; try again'),
   IDENTITY_HEADERS_STRIPPED: {
     meaning: 'the request went on without the identity headers that its client sent',

@@ -6,6 +6,7 @@ import {
   edgeSchema,
   entrySchema,
   environmentSchema,
+  federationSchema,
   gateSchema,
   mappingSchema,
   serviceSchema,
@@ -16,6 +17,7 @@ import {
 export const SCHEMAS = {
   TrustDomain: trustDomainSchema,
   Entry: entrySchema,
+  Federation: federationSchema,
   Service: serviceSchema,
   CedarPolicy: cedarPolicySchema,
   Edge: edgeSchema,
@@ -31,6 +33,7 @@ export type DocumentKind = keyof typeof SCHEMAS;
 /** Parsed documents: durations are seconds, defaults are filled in. */
 export type TrustDomainDocument = z.output<typeof trustDomainSchema>;
 export type EntryDocument = z.output<typeof entrySchema>;
+export type FederationDocument = z.output<typeof federationSchema>;
 export type ServiceDocument = z.output<typeof serviceSchema>;
 export type CedarPolicyDocument = z.output<typeof cedarPolicySchema>;
 export type EdgeDocument = z.output<typeof edgeSchema>;
@@ -43,6 +46,7 @@ export type AuthServiceDocument = z.output<typeof authServiceSchema>;
 export type Document =
   | TrustDomainDocument
   | EntryDocument
+  | FederationDocument
   | ServiceDocument
   | CedarPolicyDocument
   | EdgeDocument

@@ -7,6 +7,7 @@ export type {
   EdgeDocument,
   EntryDocument,
   EnvironmentDocument,
+  FederationDocument,
   GateDocument,
   MappingDocument,
   ServiceDocument,

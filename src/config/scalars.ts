@@ -36,6 +36,23 @@ export const duration = z
   .refine(isDuration, 'a duration such as 30s, 15m, 8h or 7d')
   .transform((text) => findDurationSeconds(text) ?? 0);
 
+/** A moment, parsed to Unix seconds. */
+export const instant = z
+  .string()
+  .refine(
+    (text) => /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/.test(text) && !Number.isNaN(Date.parse(text)),
+    'a moment such as 2027-01-31T00:00:00Z',
+  )
+  .transform((text) => Math.floor(Date.parse(text) / 1000));
+
+/** Federation §5.2.1: no user information. */
+export const httpsUrl = z
+  .string()
+  .refine(
+    (text) => /^https:\/\/[^/@\s]+(\/\S*)?$/.test(text) && URL.canParse(text),
+    'an address such as https://example.org/bundle',
+  );
+
 export const text = z.string().refine((value) => value !== '', 'a text that is not empty');
 
 export const port = z.union([z.int().min(1).max(65_535), z.literal('auto')]);

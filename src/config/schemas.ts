@@ -2,6 +2,8 @@ import { z } from 'zod';
 import {
   dnsName,
   duration,
+  httpsUrl,
+  instant,
   label,
   objectName,
   port,
@@ -43,9 +45,37 @@ export const entrySchema = z.strictObject({
     parentId: spiffeId,
     selectors: z.array(selector).min(1),
     x509SvidLifetime: duration.optional(),
+    jwtSvidLifetime: duration.optional(),
     dnsNames: z.array(dnsName).optional(),
     federatesWith: z.array(trustDomain).optional(),
     hint: text.optional(),
+    priority: z.int().min(-1_000_000).max(1_000_000).optional(),
+    admin: z.boolean().optional(),
+    downstream: z.boolean().optional(),
+    storeSvid: z.boolean().optional(),
+    jwtSvidJti: z.boolean().optional(),
+    disableX509SvidPrefetch: z.boolean().optional(),
+    expiresAt: instant.optional(),
+  }),
+});
+
+export const federationSchema = z.strictObject({
+  apiVersion: HAUBERK,
+  kind: z.literal('Federation'),
+  metadata: z.strictObject({ name: trustDomain, trustDomain, ...owner }),
+  spec: z.strictObject({
+    bundleEndpointUrl: httpsUrl,
+    bundleEndpointProfile: z.discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('https_web') }),
+      z.strictObject({ type: z.literal('https_spiffe'), endpointSpiffeId: spiffeId }),
+    ]),
+    allow: z
+      .strictObject({
+        ids: z.array(text).optional(),
+        actions: z.array(text).optional(),
+        tenants: z.array(text).optional(),
+      })
+      .optional(),
   }),
 });
 

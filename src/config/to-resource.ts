@@ -1,12 +1,20 @@
 import { Fault } from '#kernel';
-import type { AuthorizationPolicyResource, EntryResource, ServiceResource, TrustDomainResource } from '#wire';
+import type {
+  AuthorizationPolicyResource,
+  EntryResource,
+  FederationResource,
+  ServiceResource,
+  TrustDomainResource,
+} from '#wire';
 import type {
   AuthorizationPolicyDocument,
   Document,
   EntryDocument,
+  FederationDocument,
   ServiceDocument,
   TrustDomainDocument,
 } from './document.ts';
+import { given } from './given.ts';
 
 /** Lifetimes where a TrustDomain document names none. */
 const DEFAULT_CA_SECONDS = 24 * 3600;
@@ -21,6 +29,12 @@ export type Converted =
       readonly body: TrustDomainResource;
     }
   | { readonly kind: 'Entry'; readonly trustDomain: string; readonly key: string; readonly body: EntryResource }
+  | {
+      readonly kind: 'Federation';
+      readonly trustDomain: string;
+      readonly key: string;
+      readonly body: FederationResource;
+    }
   | { readonly kind: 'Service'; readonly trustDomain: string; readonly key: string; readonly body: ServiceResource }
   /** The trust domain is the one that lists `metadata.namespace`. */
   | {
@@ -44,6 +58,8 @@ export function toResource(document: Document): Converted {
       return trustDomain(document);
     case 'Entry':
       return entry(document);
+    case 'Federation':
+      return federation(document);
     case 'Service':
       return service(document);
     case 'AuthorizationPolicy':
@@ -76,18 +92,40 @@ function trustDomain({ metadata, spec }: TrustDomainDocument): Converted {
 }
 
 function entry({ metadata, spec }: EntryDocument): Converted {
+  const { spiffeId, parentId, selectors } = spec;
   const body: EntryResource = {
     id: metadata.name,
-    spiffeId: spec.spiffeId,
-    parentId: spec.parentId,
-    selectors: spec.selectors,
-    ...(spec.x509SvidLifetime === undefined ? {} : { x509SvidTtlSeconds: spec.x509SvidLifetime }),
-    ...(spec.dnsNames === undefined ? {} : { dnsNames: spec.dnsNames }),
-    ...(spec.federatesWith === undefined ? {} : { federatesWith: spec.federatesWith }),
-    ...(spec.hint === undefined ? {} : { hint: spec.hint }),
-    ...(metadata.owner === undefined ? {} : { owner: metadata.owner }),
+    spiffeId,
+    parentId,
+    selectors,
+    ...given({
+      x509SvidTtlSeconds: spec.x509SvidLifetime,
+      jwtSvidTtlSeconds: spec.jwtSvidLifetime,
+      dnsNames: spec.dnsNames,
+      federatesWith: spec.federatesWith,
+      hint: spec.hint,
+      priority: spec.priority,
+      admin: spec.admin || undefined,
+      downstream: spec.downstream || undefined,
+      storeSvid: spec.storeSvid || undefined,
+      jwtSvidJti: spec.jwtSvidJti || undefined,
+      disableX509SvidPrefetch: spec.disableX509SvidPrefetch || undefined,
+      expiresAt: spec.expiresAt,
+      owner: metadata.owner,
+    }),
   };
   return { kind: 'Entry', trustDomain: metadata.trustDomain, key: metadata.name, body };
+}
+
+function federation({ metadata, spec }: FederationDocument): Converted {
+  const { bundleEndpointUrl, bundleEndpointProfile, allow } = spec;
+  const body: FederationResource = {
+    trustDomain: metadata.name,
+    bundleEndpointUrl,
+    bundleEndpointProfile,
+    ...given({ allow: allow === undefined ? undefined : given(allow), owner: metadata.owner }),
+  };
+  return { kind: 'Federation', trustDomain: metadata.trustDomain, key: metadata.name, body };
 }
 
 function service({ metadata, spec }: ServiceDocument): Converted {

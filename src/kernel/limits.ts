@@ -37,5 +37,10 @@ export const LIMITS = {
     value: 1000,
     why: 'waiting receipts beyond which an agent takes none of callers that no entry matches',
   },
+  entrySelectors: { value: 128, why: 'selectors of one registration entry' },
+  selectorBytes: { value: 2048, why: 'one selector' },
+  entryHintBytes: { value: 1024, why: 'hint of a registration entry' },
+  entryNames: { value: 256, why: 'DNS names, federated trust domains or allowed names of one resource' },
+  urlBytes: { value: 2048, why: 'one address in a resource' },
   receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

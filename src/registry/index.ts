@@ -1,3 +1,29 @@
-export { entriesOfAgent, validateEntry } from './entry.ts';
-export { type Committed, Registry, type RegistryOptions } from './registry.ts';
-export type { AgentRecord, Change, JoinToken, LoggedChange, Store, StoredResource } from './store.ts';
+export type { AgentFilter } from './agent-filter.ts';
+export type { AgentRecord, JoinToken } from './agent-record.ts';
+export type { AgentChange } from './agents.ts';
+export type { Draft, PlannedChange } from './draft.ts';
+export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
+export type { HeldEntry } from './entry-index.ts';
+export { journalLog } from './log-names.ts';
+export {
+  type Committed,
+  type CommittedChange,
+  type Held,
+  type ReceiptOutlet,
+  Registry,
+  type RegistryOptions,
+} from './registry.ts';
+export {
+  type Change,
+  type Commit,
+  type LoggedChange,
+  type PendingReceipt,
+  type ResourceChange,
+  type Since,
+  type Snapshot,
+  STORED_KINDS,
+  type Store,
+  type StoredKind,
+  type StoredResource,
+  type Use,
+} from './store.ts';

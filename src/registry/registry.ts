@@ -1,43 +1,95 @@
-import { type Clock, Fault, type Random, randomBase64url } from '#kernel';
-import { SpiffeId } from '#spiffe';
+import { type Clock, type Closeable, Fault, type Random, type Scheduled } from '#kernel';
 import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
-import { RESOURCE_KINDS } from '#wire';
-import { validateEntry } from './entry.ts';
-import type { AgentRecord, Change, JoinToken, LoggedChange, Store, StoredResource } from './store.ts';
+import type { AgentFilter } from './agent-filter.ts';
+import type { AgentRecord, JoinToken } from './agent-record.ts';
+import { type AgentChange, type AgentReceipts, Agents } from './agents.ts';
+import { Draft, type PlannedChange } from './draft.ts';
+import { isLive } from './entry.ts';
+import { type EntryFilter, filterEntries } from './entry-filter.ts';
+import { EntryIndex, type HeldEntry } from './entry-index.ts';
+import { stateLog, trustDomainOf } from './log-names.ts';
+import { type LogCommitted, Logs } from './logs.ts';
+import type { PendingReceipt, ResourceChange, Store, StoredResource, Use } from './store.ts';
+import { UseTracker } from './use-tracker.ts';
+
+/** Where receipts of commits go: they are written with the commit, and handed on until the ledger has taken them. */
+export interface ReceiptOutlet {
+  describe(committed: Committed, by: string): readonly PendingReceipt[];
+  /** Appends receipts to the ledger, whatever of them it has already. */
+  deliver(receipts: readonly PendingReceipt[]): Promise<void>;
+}
 
 export interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  readonly receipts?: ReceiptOutlet;
 }
 
 /** One committed revision of a trust domain. */
 export interface Committed {
   readonly trustDomain: string;
   readonly revision: number;
-  readonly changes: readonly Change[];
+  readonly changes: readonly CommittedChange[];
 }
 
-/** The state of all trust domains: indexes in memory over the store's change log. Reads touch no store. */
-export class Registry {
-  readonly #options: RegistryOptions;
-  readonly #resources = new Map<string, StoredResource>();
-  readonly #revisions = new Map<string, number>();
-  readonly #agents = new Map<string, AgentRecord>();
-  readonly #listeners = new Set<(committed: Committed) => void>();
+/** Listeners are told what stood there before; `verb` is known of this server's own commits. */
+export interface CommittedChange extends ResourceChange {
+  readonly verb?: PlannedChange['verb'];
+  readonly before?: unknown;
+}
 
-  private constructor(options: RegistryOptions) {
+/** A resource of a kind, with the revision that wrote it. */
+export interface Held<T> {
+  readonly trustDomain: string;
+  readonly kind: ResourceKind;
+  readonly key: string;
+  readonly body: T;
+  readonly revision: number;
+}
+
+type Fill = (draft: Draft) => void;
+
+const RECOVER_AT_ONCE = 500;
+const PRUNE_AT_ONCE = 500;
+
+/** The state of all trust domains: indexes in memory over the store's change logs. Reads touch no store. */
+export class Registry implements Closeable {
+  readonly #options: RegistryOptions;
+  readonly #logs: Logs;
+  readonly #entries = new Map<string, EntryIndex>();
+  readonly #agents: Agents;
+  readonly #uses: UseTracker;
+  readonly #listeners = new Set<(committed: Committed) => void>();
+  readonly #stopWatching: () => void;
+  #undelivered: readonly PendingReceipt[] = [];
+  #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
+
+  private constructor(options: RegistryOptions, logs: Logs) {
     this.#options = options;
+    this.#logs = logs;
+    this.#uses = new UseTracker(options.store, options.clock);
+    const { clock, random } = options;
+    this.#agents = new Agents({ logs, clock, random, delivered: (receipts) => this.#deliver(receipts) });
+    for (const log of logs.names()) for (const entry of logs.list(log, 'Entry')) this.#index(entry);
+    logs.onCommit((committed) => this.#take(committed));
+    this.#stopWatching = options.store.watch((log) => {
+      for (const name of log === undefined ? logs.names() : [log]) void logs.follow(name).catch(() => undefined);
+    });
   }
 
+  /** Reads everything, and hands on the receipts that a crash held back. */
   static async open(options: RegistryOptions): Promise<Registry> {
-    const registry = new Registry(options);
-    for (const resource of await options.store.load()) registry.#resources.set(indexKey(resource), resource);
-    for (const [name, revision] of await options.store.revisions()) {
-      registry.#revisions.set(name, revision);
-      for (const agent of await options.store.agents(name)) registry.#agents.set(agent.id, agent);
-    }
+    const registry = new Registry(options, await Logs.open(options.store));
+    await registry.#recover();
     return registry;
+  }
+
+  async close(): Promise<void> {
+    this.#stopWatching();
+    this.#expiry?.timer.cancel();
+    await this.#uses.flush();
+    await this.#logs.flush();
   }
 
   trustDomains(): readonly TrustDomainResource[] {
@@ -45,119 +97,301 @@ export class Registry {
   }
 
   revision(trustDomain: string): number {
-    return this.#revisions.get(trustDomain) ?? 0;
+    return this.#logs.revision(stateLog(trustDomain));
   }
 
   /** Resources of a kind, of one trust domain or of all. The caller names the shape that `#wire` gives for the kind. */
-  list<T>(kind: ResourceKind, trustDomain?: string): readonly (Omit<StoredResource, 'body'> & { readonly body: T })[] {
-    const found: (Omit<StoredResource, 'body'> & { readonly body: T })[] = [];
-    for (const resource of this.#resources.values()) {
-      if (resource.kind === kind && (trustDomain === undefined || resource.trustDomain === trustDomain)) {
-        // What was committed was validated by kind on its way in.
-        found.push({ ...resource, body: resource.body as T });
-      }
-    }
+  list<T>(kind: ResourceKind, trustDomain?: string): readonly Held<T>[] {
+    const found: Held<T>[] = [];
+    for (const log of trustDomain === undefined ? this.#logs.names() : [stateLog(trustDomain)])
+      for (const resource of this.#logs.list(log, kind))
+        if (kind !== 'Entry' || this.#isLive(resource.body as EntryResource)) found.push(held<T>(kind, resource));
     return found;
   }
 
   find<T>(kind: ResourceKind, trustDomain: string, key: string): T | undefined {
-    return this.#resources.get(indexKey({ trustDomain, kind, key }))?.body as T | undefined;
+    const body = this.#logs.find(stateLog(trustDomain), kind, key)?.body;
+    if (kind === 'Entry' && body !== undefined && !this.#isLive(body as EntryResource)) return undefined;
+    return body as T | undefined;
   }
 
+  /** Entries that live at this moment. */
   entries(trustDomain: string): readonly EntryResource[] {
     return this.list<EntryResource>('Entry', trustDomain).map(({ body }) => body);
   }
 
-  /** Commits what differs from the present state, under one revision; nothing when nothing differs. Throws `ENTRY_INVALID`, `NOT_FOUND`. */
-  async commit(trustDomain: string, changes: readonly Change[]): Promise<Committed> {
-    const real = changes.filter((change) => this.#differs(trustDomain, change));
-    if (real.length === 0) return { trustDomain, revision: this.revision(trustDomain), changes: [] };
-    for (const change of real) this.#validate(trustDomain, change);
-    const revision = await this.#options.store.commit(trustDomain, real);
-    this.#revisions.set(trustDomain, revision);
-    for (const change of real) {
-      const resource = { trustDomain, kind: change.kind, key: change.key, body: change.body, revision };
-      if (change.body === null) this.#resources.delete(indexKey(resource));
-      else this.#resources.set(indexKey(resource), resource);
-    }
-    const committed = { trustDomain, revision, changes: real };
-    for (const listener of this.#listeners) listener(committed);
-    return committed;
+  entryCount(trustDomain: string): number {
+    return this.#entries.get(trustDomain)?.size ?? 0;
   }
 
-  /** Calls back after each commit. Returns how to stop. */
+  findEntry(trustDomain: string, id: string): HeldEntry | undefined {
+    const entry = this.#entries.get(trustDomain)?.find(id);
+    return entry !== undefined && this.#isLive(entry.body) ? entry : undefined;
+  }
+
+  /** Live entries in order of id. */
+  filterEntries(trustDomain: string, filter: EntryFilter): readonly HeldEntry[] {
+    const index = this.#entries.get(trustDomain);
+    return index === undefined ? [] : filterEntries(index, filter).filter(({ body }) => this.#isLive(body));
+  }
+
+  /** The live entry that gives the same identity under the same parent for the same selectors, if there is one. */
+  findSameEntry(trustDomain: string, entry: EntryResource): HeldEntry | undefined {
+    const same = this.#entries.get(trustDomain)?.findSame(entry, this.#nowSeconds());
+    return same === undefined ? undefined : this.findEntry(trustDomain, same.id);
+  }
+
+  /** Live entries that an agent may serve: the descendants, by parent, of its id and of every alias that it has. */
+  entriesOfAgent(agent: AgentRecord): readonly HeldEntry[] {
+    return this.#entries.get(agent.trustDomain)?.ofAgent(agent, this.#nowSeconds()) ?? [];
+  }
+
+  /** Ids under which an agent is known as a parent of entries. */
+  aliasesOf(agent: AgentRecord): readonly string[] {
+    return this.#entries.get(agent.trustDomain)?.aliases(agent, this.#nowSeconds()) ?? [agent.id];
+  }
+
+  /** True when entries hang below an id. */
+  hasChildren(trustDomain: string, spiffeId: string): boolean {
+    return this.#entries.get(trustDomain)?.hasChildren(spiffeId) === true;
+  }
+
+  /** What a commit of these changes would do. Throws what `commit` throws; nothing is written. */
+  plan(changes: ReadonlyMap<string, readonly ResourceChange[]>): ReadonlyMap<string, readonly PlannedChange[]> {
+    const draft = this.#draft(fillWith(changes));
+    return new Map([...changes.keys()].map((name) => [name, draft.changes(name)]));
+  }
+
+  /**
+   * Commits what differs from the present state, under one revision; nothing when nothing differs. A function is asked on the newest
+   * state, again when another server was first. Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `ALREADY_EXISTS`, `NOT_FOUND`.
+   */
+  async commit(trustDomain: string, changes: readonly ResourceChange[] | Fill, by = ''): Promise<Committed> {
+    const fill = typeof changes === 'function' ? changes : fillWith(new Map([[trustDomain, changes]]));
+    const [committed] = await this.#commit([trustDomain], fill, by);
+    return committed ?? { trustDomain, revision: this.revision(trustDomain), changes: [] };
+  }
+
+  /** Commits changes of several trust domains in one transaction: all of them or none. Trust domains where nothing differs are left out. */
+  commitAll(changes: ReadonlyMap<string, readonly ResourceChange[]>, by = ''): Promise<readonly Committed[]> {
+    return this.#commit([...changes.keys()], fillWith(changes), by);
+  }
+
+  /** Calls back after each revision, of this server and of others. Returns how to stop. */
   onCommit(listener: (committed: Committed) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  changesSince(trustDomain: string, revision: number): Promise<readonly LoggedChange[]> {
-    return this.#options.store.changesSince(trustDomain, revision);
+  /** Notes that an entry or a federation served; written once a minute, under no revision. */
+  touch(kind: Use['kind'], trustDomain: string, key: string): void {
+    this.#uses.touch(kind, trustDomain, key);
   }
 
-  async createJoinToken(trustDomain: string, ttlSeconds: number, alias: string | undefined): Promise<JoinToken> {
-    if (this.find('TrustDomain', trustDomain, trustDomain) === undefined)
-      throw new Fault('NOT_FOUND', 'no such trust domain');
-    if (alias !== undefined && SpiffeId.parse(alias).trustDomain !== trustDomain) {
-      throw new Fault('ARGUMENT_INVALID', 'the alias of an agent is an id of its own trust domain');
-    }
-    const { clock, random, store } = this.#options;
-    const expiresAt = clock.now() + ttlSeconds * 1000;
-    const token: JoinToken = {
-      token: randomBase64url(random, 24),
-      trustDomain,
-      expiresAt,
-      ...(alias === undefined ? {} : { alias }),
-    };
-    await store.addJoinToken(token);
-    return token;
-  }
-
-  /** Throws `AGENT_TOKEN_INVALID`. */
-  async peekJoinToken(trustDomain: string, token: string): Promise<JoinToken> {
-    const found = await this.#options.store.findJoinToken(token, this.#options.clock.now());
-    if (found === undefined || found.trustDomain !== trustDomain) throw tokenFault();
-    return found;
-  }
-
-  /** Uses the token and creates the agent in one transaction. Throws `AGENT_TOKEN_INVALID`. */
-  async redeemJoinToken(token: string, agent: AgentRecord): Promise<void> {
-    if (!(await this.#options.store.redeemJoinToken(token, this.#options.clock.now(), agent))) throw tokenFault();
-    this.#agents.set(agent.id, agent);
+  /** When entries and federations served last. Asks the store: for reviews, not for requests. */
+  uses(trustDomain: string): Promise<readonly Use[]> {
+    return this.#uses.of(trustDomain);
   }
 
   findAgent(id: string): AgentRecord | undefined {
-    return this.#agents.get(id);
+    return this.#agents.find(id);
   }
 
-  agents(trustDomain: string): readonly AgentRecord[] {
-    return [...this.#agents.values()].filter((agent) => agent.trustDomain === trustDomain);
+  /** In order of id. */
+  agents(trustDomain: string, filter?: AgentFilter): readonly AgentRecord[] {
+    return this.#agents.list(trustDomain, filter);
   }
 
-  async putAgent(agent: AgentRecord): Promise<void> {
-    await this.#options.store.putAgent(agent);
-    this.#agents.set(agent.id, agent);
+  /**
+   * Reads what other servers have written of a trust domain's agents: for a caller that is not known, or not by this certificate, and may
+   * come from another server a moment ago.
+   */
+  followAgents(trustDomain: string): Promise<void> {
+    return this.#agents.follow(trustDomain);
   }
 
-  #differs(trustDomain: string, change: Change): boolean {
-    const present = this.#resources.get(indexKey({ trustDomain, ...change }));
-    if (change.body === null && present === undefined)
-      throw new Fault('NOT_FOUND', `no ${change.kind} of this key in the trust domain`);
-    return present === undefined || JSON.stringify(present.body) !== JSON.stringify(change.body);
+  agentCount(trustDomain: string): number {
+    return this.#agents.count(trustDomain);
   }
 
-  #validate(trustDomain: string, change: Change): void {
-    if (!RESOURCE_KINDS.includes(change.kind)) throw new Fault('ARGUMENT_INVALID', 'no such kind of resource');
-    if (change.kind !== 'Entry' || change.body === null) return;
-    const userPath = this.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.userPath ?? '/user/';
-    validateEntry(trustDomain, userPath, change.body);
+  putAgent(agent: AgentRecord, receipts?: AgentReceipts): Promise<void> {
+    return this.#agents.put(agent, receipts);
+  }
+
+  /** Decides on the agent's newest state; `undefined` evicts it. Throws `AGENT_NOT_ATTESTED`. */
+  updateAgent(
+    id: string,
+    change: (agent: AgentRecord) => AgentRecord | undefined,
+    receipts?: AgentReceipts,
+  ): Promise<AgentRecord | undefined> {
+    return this.#agents.update(id, change, receipts);
+  }
+
+  /** A banned agent keeps its record without a certificate, so that it cannot come back. Throws `AGENT_NOT_ATTESTED`. */
+  async banAgent(id: string, receipts?: AgentReceipts): Promise<void> {
+    await this.#agents.update(
+      id,
+      ({ previousSerial: _, ...agent }) => ({ ...agent, serial: '', banned: true }),
+      receipts,
+    );
+  }
+
+  /** Forgets an agent: it may attest again. Throws `AGENT_NOT_ATTESTED`. */
+  async evictAgent(id: string, receipts?: AgentReceipts): Promise<void> {
+    await this.#agents.update(id, () => undefined, receipts);
+  }
+
+  pruneAgents(...rule: Parameters<Agents['prune']>): Promise<readonly string[]> {
+    return this.#agents.prune(...rule);
+  }
+
+  /** Calls back when an agent has attested, renewed, been banned or evicted. Returns how to stop. */
+  onAgentChange(listener: (change: AgentChange) => void): () => void {
+    return this.#agents.onChange(listener);
+  }
+
+  /** Throws `NOT_FOUND`, `ARGUMENT_INVALID`, and `ALREADY_EXISTS` for a token of the caller's choice that is taken. */
+  async createJoinToken(
+    trustDomain: string,
+    ttlSeconds: number,
+    alias: string | undefined,
+    token?: string,
+  ): Promise<JoinToken> {
+    if (this.find('TrustDomain', trustDomain, trustDomain) === undefined)
+      throw new Fault('NOT_FOUND', 'no such trust domain');
+    return this.#agents.createJoinToken(trustDomain, ttlSeconds, alias, token);
+  }
+
+  /** Throws `AGENT_TOKEN_INVALID`. */
+  peekJoinToken(trustDomain: string, token: string): Promise<JoinToken> {
+    return this.#agents.peekJoinToken(trustDomain, token);
+  }
+
+  /** Uses the token and creates the agent in one transaction. Throws `AGENT_TOKEN_INVALID`. */
+  redeemJoinToken(token: string, agent: AgentRecord, receipts?: AgentReceipts): Promise<void> {
+    return this.#agents.redeemJoinToken(token, agent, receipts);
+  }
+
+  async #commit(names: readonly string[], fill: Fill, by: string): Promise<readonly Committed[]> {
+    const { committed, receipts } = await this.#logs.commit(names.map(stateLog), () => {
+      const draft = this.#draft(fill);
+      return {
+        changes: new Map(names.map((name) => [stateLog(name), draft.changes(name)])),
+        receipts: (logs) => logs.flatMap((one) => this.#options.receipts?.describe(toCommitted(one), by) ?? []),
+      };
+    });
+    await this.#deliver(receipts);
+    return committed.map(toCommitted);
+  }
+
+  #draft(fill: Fill): Draft {
+    const draft = new Draft(this.#logs, (name) => this.#entries.get(name), this.#nowSeconds());
+    fill(draft);
+    return draft;
+  }
+
+  #take(log: LogCommitted): void {
+    const trustDomain = trustDomainOf(log.log);
+    if (log.log !== stateLog(trustDomain)) return;
+    for (const { kind, key, body } of log.changes) {
+      if (kind !== 'Entry') continue;
+      const entry = body === null ? undefined : this.#logs.find(log.log, 'Entry', key);
+      if (entry === undefined) this.#entries.get(trustDomain)?.remove(key);
+      else this.#index(entry);
+    }
+    for (const listener of this.#listeners) listener(toCommitted(log));
+  }
+
+  #index(resource: StoredResource): void {
+    const trustDomain = trustDomainOf(resource.log);
+    let index = this.#entries.get(trustDomain);
+    if (index === undefined) {
+      index = new EntryIndex(trustDomain);
+      this.#entries.set(trustDomain, index);
+    }
+    // What was committed was parsed by kind on its way in.
+    const entry = resource as HeldEntry;
+    index.put(entry);
+    if (entry.body.expiresAt !== undefined) this.#pruneAt(entry.body.expiresAt * 1000);
+  }
+
+  /** Expired entries are gone at read; soon after they leave the store too, and every agent hears of it. */
+  #pruneAt(at: number): void {
+    if (this.#expiry !== undefined && this.#expiry.at <= at) return;
+    this.#expiry?.timer.cancel();
+    const timer = this.#options.clock.at(at, () => {
+      this.#expiry = undefined;
+      void this.#prune().catch(() => this.#pruneAt(this.#options.clock.now() + RETRY_MILLIS));
+    });
+    this.#expiry = { at, timer };
+  }
+
+  async #prune(): Promise<void> {
+    for (const [trustDomain, index] of this.#entries) {
+      const expired = [...index.all()].filter(({ body }) => !this.#isLive(body)).slice(0, PRUNE_AT_ONCE);
+      if (expired.length > 0)
+        await this.commit(trustDomain, (draft) => removeExpired(draft, trustDomain, expired), 'expiry');
+    }
+    let next = Number.POSITIVE_INFINITY;
+    for (const index of this.#entries.values())
+      for (const { body } of index.all()) next = Math.min(next, body.expiresAt ?? next);
+    if (next < Number.POSITIVE_INFINITY) this.#pruneAt(next * 1000);
+  }
+
+  #isLive(entry: EntryResource): boolean {
+    return isLive(entry, this.#nowSeconds());
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#options.clock.now() / 1000);
+  }
+
+  /** What the ledger does not take now stays in the store, and goes with the next commit or after the next start. */
+  async #deliver(receipts: readonly PendingReceipt[]): Promise<void> {
+    const outlet = this.#options.receipts;
+    const waiting = [...this.#undelivered, ...receipts];
+    if (outlet === undefined || waiting.length === 0) return;
+    this.#undelivered = [];
+    try {
+      await outlet.deliver(waiting);
+      this.#logs.forget(waiting);
+    } catch (error) {
+      this.#undelivered = [...waiting, ...this.#undelivered];
+      throw error;
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { store, receipts: outlet } = this.#options;
+    if (outlet === undefined) return;
+    const pending = await store.pendingReceipts(RECOVER_AT_ONCE);
+    if (pending.length === 0) return;
+    await this.#deliver(pending);
+    await store.commit({ logs: [], delivered: pending.map(({ id }) => id) });
+    if (pending.length === RECOVER_AT_ONCE) await this.#recover();
   }
 }
 
-function indexKey(resource: { readonly trustDomain: string; readonly kind: string; readonly key: string }): string {
-  return `${resource.trustDomain}\n${resource.kind}\n${resource.key}`;
+const RETRY_MILLIS = 1000;
+
+function fillWith(changes: ReadonlyMap<string, readonly ResourceChange[]>): Fill {
+  return (draft) => {
+    for (const [trustDomain, some] of changes) for (const change of some) draft.add(trustDomain, change);
+  };
 }
 
-function tokenFault(): Fault {
-  return new Fault('AGENT_TOKEN_INVALID', 'the join token does not exist, has expired or was used');
+function removeExpired(draft: Draft, trustDomain: string, expired: readonly HeldEntry[]): void {
+  for (const { body } of expired) {
+    const present = draft.find<EntryResource>('Entry', trustDomain, body.id);
+    if (present?.expiresAt === body.expiresAt) draft.add(trustDomain, { kind: 'Entry', key: body.id, body: null });
+  }
+}
+
+function toCommitted({ log, revision, changes }: LogCommitted): Committed {
+  // A state log holds resources only: the draft lets nothing else in.
+  return { trustDomain: trustDomainOf(log), revision, changes: changes as readonly CommittedChange[] };
+}
+
+function held<T>(kind: ResourceKind, { log, key, body, revision }: StoredResource): Held<T> {
+  return { trustDomain: trustDomainOf(log), kind, key, body: body as T, revision };
 }

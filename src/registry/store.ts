@@ -1,18 +1,28 @@
 import type { Closeable } from '#kernel';
 import type { ResourceKind } from '#wire';
 
-/** One change of a trust domain's state; a body of null is a removal. */
+/** What a log holds: the resources that travel to agents, and what stays with the servers. */
+export const STORED_KINDS = ['Agent', 'JoinToken', 'Journal'] as const;
+export type StoredKind = ResourceKind | (typeof STORED_KINDS)[number];
+
+/** One change of a log; a body of null is a removal. */
 export interface Change {
-  readonly kind: ResourceKind;
+  readonly kind: StoredKind;
   readonly key: string;
   readonly body: unknown;
 }
 
-export interface StoredResource {
-  readonly trustDomain: string;
+/** A change of a trust domain's state. */
+export interface ResourceChange extends Change {
   readonly kind: ResourceKind;
+}
+
+export interface StoredResource {
+  readonly log: string;
+  readonly kind: StoredKind;
   readonly key: string;
   readonly body: unknown;
+  /** The revision of its log that wrote it. */
   readonly revision: number;
 }
 
@@ -20,46 +30,67 @@ export interface LoggedChange extends StoredResource {
   readonly removed: boolean;
 }
 
-export interface JoinToken {
-  readonly token: string;
-  readonly trustDomain: string;
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
-  /** A SPIFFE ID by which the agent is known too, as parent of entries. */
-  readonly alias?: string;
+/** Changes of one log, made on the state that the log had at revision `expected`. */
+export interface LogCommit {
+  readonly log: string;
+  readonly expected: number;
+  readonly changes: readonly Change[];
 }
 
-export interface AgentRecord {
-  readonly id: string;
+/** A receipt of a commit, written in the commit's own transaction and kept until the ledger has it. */
+export interface PendingReceipt {
   readonly trustDomain: string;
-  readonly alias?: string;
-  /** Serial of the agent's current certificate, hexadecimal. */
-  readonly serial: string;
-  /** The certificate before it, valid until the new one has been used. */
-  readonly previousSerial?: string;
-  /** Unix milliseconds. */
-  readonly expiresAt: number;
+  readonly id: string;
+  /** JSON, as the ledger takes it. */
+  readonly body: string;
+}
+
+export interface Commit {
+  readonly logs: readonly LogCommit[];
+  readonly receipts?: readonly PendingReceipt[];
+  /** Receipts of earlier commits that the ledger has by now, by id: forgotten in the same transaction. */
+  readonly delivered?: readonly string[];
+}
+
+/** Everything at one moment. */
+export interface Snapshot {
+  readonly revisions: ReadonlyMap<string, number>;
+  readonly resources: readonly StoredResource[];
+}
+
+/** What happened to a log since a revision: its changes, oldest first, or, when they have been compacted, what it holds now. */
+export type Since =
+  | { readonly kind: 'changes'; readonly changes: readonly LoggedChange[] }
+  | { readonly kind: 'snapshot'; readonly revision: number; readonly resources: readonly StoredResource[] };
+
+/** When an entry or a federation served last. Kept apart from the logs: using something changes nothing. */
+export interface Use {
+  readonly trustDomain: string;
+  readonly kind: 'Entry' | 'Federation';
+  readonly key: string;
+  /** Unix seconds. */
+  readonly lastUsedAt: number;
 }
 
 /**
- * Port: the registry's truth, an ordered change log per trust domain. The revision of a commit is the trust domain's counter, raised in
- * the same transaction: revisions have no gaps and no doubles. Implementations pass `storeContract`.
+ * Port: the registry's truth, ordered change logs. The state of a trust domain is the log of its name; its agents, join tokens and
+ * authority journal are logs beside it, so that one transaction can write several. The revision of a commit is the log's counter, raised
+ * in the same transaction: revisions have no gaps and no doubles. Implementations pass `storeContract`.
  */
 export interface Store extends Closeable {
-  /** Everything that is not removed, in order of revision. */
-  load(): Promise<readonly StoredResource[]>;
-  revisions(): Promise<ReadonlyMap<string, number>>;
-  /** Changes after `revision`, oldest first. */
-  changesSince(trustDomain: string, revision: number): Promise<readonly LoggedChange[]>;
-  /** Writes all changes under one new revision, or none. */
-  commit(trustDomain: string, changes: readonly Change[]): Promise<number>;
-
-  addJoinToken(token: JoinToken): Promise<void>;
-  /** A token that is live at `now` (Unix milliseconds), without using it. */
-  findJoinToken(token: string, now: number): Promise<JoinToken | undefined>;
-  /** Uses the token and creates the agent, in one transaction: of many callers exactly one gets true. */
-  redeemJoinToken(token: string, now: number, agent: AgentRecord): Promise<boolean>;
-
-  agents(trustDomain: string): Promise<readonly AgentRecord[]>;
-  putAgent(agent: AgentRecord): Promise<void>;
+  /** Everything that is not removed, at one moment, in order of revision. */
+  load(): Promise<Snapshot>;
+  since(log: string, revision: number): Promise<Since>;
+  /**
+   * Writes everything, each log under one new revision, or nothing. False when a log is no longer at its expected revision: of many who
+   * commit on one revision exactly one gets true.
+   */
+  commit(commit: Commit): Promise<boolean>;
+  /** Receipts that the ledger may not have, oldest first. */
+  pendingReceipts(limit: number): Promise<readonly PendingReceipt[]>;
+  /** The newest time wins. */
+  recordUse(uses: readonly Use[]): Promise<void>;
+  uses(trustDomain: string): Promise<readonly Use[]>;
+  /** Calls back when another process has written to a log, without a name when any may have been. Returns how to stop. */
+  watch(changed: (log: string | undefined) => void): () => void;
 }

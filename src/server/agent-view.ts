@@ -1,57 +1,176 @@
-import { type AgentRecord, entriesOfAgent, type Registry } from '#registry';
-import type { EntryResource, TrustDomainResource } from '#wire';
+import type { AgentRecord, Committed, CommittedChange, HeldEntry, Registry } from '#registry';
+import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import { bodyJson } from './body-json.ts';
 
 /** Kinds that every agent of a trust domain gets whole. */
-const SHARED = ['TrustDomain', 'Service', 'Minter', 'AuthorizationPolicy', 'CedarPolicy', 'Revocation'] as const;
+const SHARED: readonly ResourceKind[] = [
+  'TrustDomain',
+  'Service',
+  'Minter',
+  'Federation',
+  'AuthorizationPolicy',
+  'CedarPolicy',
+  'Revocation',
+];
 
-/** What one agent sees of its trust domain, as it was last sent to it; the next update holds the difference. */
+/**
+ * What one agent sees of its trust domain, as it was last sent to it. Commits say what may have changed; the next update holds what has.
+ * A change of others' entries costs it nothing, one of its own costs what changed.
+ */
 export class AgentView {
   readonly #registry: Registry;
   readonly #agent: AgentRecord;
-  #sent: ReadonlyMap<string, { readonly kind: string; readonly key: string; readonly json: string }> | undefined;
+  readonly #stop: () => void;
+  readonly #shared = new Map<string, { readonly kind: ResourceKind; readonly key: string }>();
+  readonly #changedEntries = new Set<string>();
+  readonly #entries = new Map<string, HeldEntry>();
+  /** Parents whose entries are the agent's: ids under which it is known, and the ids of its entries, with how many of each. */
+  #parents = new Map<string, number>();
+  #bundles = new Map<string, unknown>();
+  #full = true;
+  #walk = true;
+  #bundlesChanged = true;
 
-  constructor(registry: Registry, agent: AgentRecord) {
+  /** `changed` is called when `next` may have something to say. */
+  constructor(registry: Registry, agent: AgentRecord, changed: () => void) {
     this.#registry = registry;
     this.#agent = agent;
+    this.#stop = registry.onCommit((committed) => {
+      if (this.#note(committed)) changed();
+    });
+  }
+
+  close(): void {
+    this.#stop();
   }
 
   /** The first call gives everything; later calls give what changed, or undefined when nothing of it concerns this agent. */
   next(): ResourceUpdate | undefined {
-    const before = this.#sent;
-    const now = this.#read();
-    this.#sent = now;
-    const upserts = [...now]
-      .filter(([id, one]) => before?.get(id)?.json !== one.json)
-      .map(([, { kind, key, json }]) => ({ kind, key, bodyJson: json }));
-    const removals = [...(before ?? [])].filter(([id]) => !now.has(id)).map(([, { kind, key }]) => ({ kind, key }));
-    if (before !== undefined && upserts.length === 0 && removals.length === 0) return undefined;
-    const { trustDomain } = this.#agent;
-    return {
-      trustDomain,
-      revision: BigInt(this.#registry.revision(trustDomain)),
-      full: before === undefined,
-      upserts,
-      removals,
-    };
+    const update = this.#empty(this.#full);
+    if (this.#full) for (const kind of SHARED) for (const { key } of this.#list(kind)) this.#share(kind, key);
+    this.#full = false;
+    for (const { kind, key } of this.#shared.values()) put(update, kind, key, this.#find(kind, key));
+    this.#shared.clear();
+    this.#updateEntries(update);
+    this.#updateBundles(update);
+    const silent = !update.full && update.upserts.length === 0 && update.removals.length === 0;
+    return silent ? undefined : update;
   }
 
-  #read(): Map<string, { kind: string; key: string; json: string }> {
-    const { trustDomain } = this.#agent;
-    const seen = new Map<string, { kind: string; key: string; json: string }>();
-    const put = (kind: string, key: string, body: unknown): void => {
-      seen.set(`${kind}\n${key}`, { kind, key, json: JSON.stringify(body) });
-    };
-    for (const kind of SHARED)
-      for (const { key, body } of this.#registry.list<unknown>(kind, trustDomain)) put(kind, key, body);
-    const entries = this.#registry.list<EntryResource>('Entry', trustDomain).map(({ body }) => body);
-    for (const entry of entriesOfAgent(this.#agent, entries)) put('Entry', entry.id, entry);
-    const federated =
-      this.#registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.federatesWith ?? [];
-    for (const name of [trustDomain, ...federated]) {
-      const bundle = this.#registry.find('Bundle', name, name);
-      if (bundle !== undefined) put('Bundle', name, bundle);
+  /** Takes note of what a commit may change here. False when it cannot. */
+  #note({ trustDomain, changes }: Committed): boolean {
+    let concerned = false;
+    for (const change of changes) {
+      if (change.kind === 'Bundle' || change.kind === 'TrustDomain') {
+        this.#bundlesChanged = true;
+        concerned = true;
+      }
+      if (trustDomain !== this.#agent.trustDomain) continue;
+      if (change.kind === 'Entry') concerned = this.#noteEntry(change) || concerned;
+      else if (SHARED.includes(change.kind)) {
+        this.#share(change.kind, change.key);
+        concerned = true;
+      }
     }
-    return seen;
+    return concerned;
   }
+
+  #noteEntry({ key, body, before }: CommittedChange): boolean {
+    const [now, was] = [body as EntryResource | null, (before ?? null) as EntryResource | null];
+    const server = `spiffe://${this.#agent.trustDomain}/spire/server`;
+    const isNode = [now, was].some((entry) => entry?.parentId === server);
+    // An entry that others hang below may bring or take them all along.
+    const carries = [now, was].some((entry) => entry !== null && this.#isParent(entry.spiffeId));
+    if (isNode || carries) this.#walk = true;
+    else if (!this.#entries.has(key) && !this.#mayServe(now)) return false;
+    this.#changedEntries.add(key);
+    return true;
+  }
+
+  #isParent(spiffeId: string): boolean {
+    return this.#registry.hasChildren(this.#agent.trustDomain, spiffeId);
+  }
+
+  /** Its parent is known, or may be by the changes that wait. */
+  #mayServe(entry: EntryResource | null): boolean {
+    return entry !== null && (this.#parents.has(entry.parentId) || this.#changedEntries.size > 0);
+  }
+
+  #updateEntries(update: ResourceUpdate): void {
+    if (this.#walk) this.#walkEntries(update);
+    else for (const id of this.#changedEntries) this.#updateEntry(update, id);
+    this.#changedEntries.clear();
+    this.#walk = false;
+  }
+
+  #updateEntry(update: ResourceUpdate, id: string): void {
+    const found = this.#registry.findEntry(this.#agent.trustDomain, id);
+    const now = found !== undefined && this.#parents.has(found.body.parentId) ? found : undefined;
+    this.#set(update, id, now);
+  }
+
+  /** Everything below the agent again; what is as it was is not sent again. */
+  #walkEntries(update: ResourceUpdate): void {
+    const now = new Map(this.#registry.entriesOfAgent(this.#agent).map((entry) => [entry.body.id, entry]));
+    for (const id of [...this.#entries.keys()]) if (!now.has(id)) this.#set(update, id, undefined);
+    for (const [id, entry] of now) this.#set(update, id, entry);
+    this.#parents = new Map(this.#registry.aliasesOf(this.#agent).map((id) => [id, 1]));
+    for (const { body } of this.#entries.values()) this.#count(body.spiffeId, 1);
+  }
+
+  #set(update: ResourceUpdate, id: string, now: HeldEntry | undefined): void {
+    const was = this.#entries.get(id);
+    if (was === now) return;
+    if (was !== undefined) this.#count(was.body.spiffeId, -1);
+    if (now === undefined) this.#entries.delete(id);
+    else {
+      this.#entries.set(id, now);
+      this.#count(now.body.spiffeId, 1);
+    }
+    put(update, 'Entry', id, now?.body);
+  }
+
+  #count(spiffeId: string, by: 1 | -1): void {
+    const count = (this.#parents.get(spiffeId) ?? 0) + by;
+    if (count > 0) this.#parents.set(spiffeId, count);
+    else this.#parents.delete(spiffeId);
+  }
+
+  /** The own bundle, those of hosted trust domains that it federates with, and those that were fetched or set by hand. */
+  #updateBundles(update: ResourceUpdate): void {
+    if (!this.#bundlesChanged) return;
+    this.#bundlesChanged = false;
+    const { trustDomain } = this.#agent;
+    const now = new Map(this.#list('Bundle').map(({ key, body }) => [key, body]));
+    for (const name of this.#find<TrustDomainResource>('TrustDomain', trustDomain)?.federatesWith ?? []) {
+      const bundle = this.#registry.find('Bundle', name, name);
+      if (bundle !== undefined) now.set(name, bundle);
+    }
+    for (const name of this.#bundles.keys()) if (!now.has(name)) put(update, 'Bundle', name, undefined);
+    for (const [name, bundle] of now) if (this.#bundles.get(name) !== bundle) put(update, 'Bundle', name, bundle);
+    this.#bundles = now;
+  }
+
+  #share(kind: ResourceKind, key: string): void {
+    this.#shared.set(`${kind}\n${key}`, { kind, key });
+  }
+
+  #list(kind: ResourceKind) {
+    return this.#registry.list<unknown>(kind, this.#agent.trustDomain);
+  }
+
+  #find<T>(kind: ResourceKind, key: string): T | undefined {
+    return this.#registry.find<T>(kind, this.#agent.trustDomain, key);
+  }
+
+  #empty(full: boolean): ResourceUpdate {
+    const { trustDomain } = this.#agent;
+    return { trustDomain, revision: BigInt(this.#registry.revision(trustDomain)), full, upserts: [], removals: [] };
+  }
+}
+
+function put(update: ResourceUpdate, kind: ResourceKind, key: string, body: unknown): void {
+  if (body === undefined) update.removals.push({ kind, key });
+  else update.upserts.push({ kind, key, bodyJson: bodyJson(body) });
 }

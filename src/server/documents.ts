@@ -1,11 +1,11 @@
 import { policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { parseDocument, toResource } from '#config';
 import { Fault, LIMITS } from '#kernel';
-import type { Change } from '#registry';
+import type { ResourceChange } from '#registry';
 import type { TrustDomainResource } from '#wire';
 
 /** Changes by trust domain, trust domains that are new first. */
-export type Plan = ReadonlyMap<string, readonly Change[]>;
+export type Plan = ReadonlyMap<string, readonly ResourceChange[]>;
 
 /** Turns documents (JSON) into changes. Nothing is written. Throws `CONFIG_INVALID`, `NOT_FOUND`, `LIMIT_EXCEEDED`. */
 export function planDocuments(documents: readonly string[], present: readonly TrustDomainResource[]): Plan {
@@ -13,10 +13,12 @@ export function planDocuments(documents: readonly string[], present: readonly Tr
     throw new Fault('LIMIT_EXCEEDED', 'too many documents in one apply');
   const converted = documents.map((json) => toResource(parseDocument(readJson(json))));
   const domains = new Map(present.map((domain) => [domain.name, domain]));
-  const plan = new Map<string, Change[]>();
-  const put = (trustDomain: string, change: Change): void => {
+  const plan = new Map<string, ResourceChange[]>();
+  const put = (trustDomain: string, change: ResourceChange): void => {
     if (!domains.has(trustDomain)) throw new Fault('NOT_FOUND', `no trust domain ${trustDomain}`);
-    plan.set(trustDomain, [...(plan.get(trustDomain) ?? []), change]);
+    const planned = plan.get(trustDomain);
+    if (planned === undefined) plan.set(trustDomain, [change]);
+    else planned.push(change);
   };
   for (const one of converted) if (one.kind === 'TrustDomain') domains.set(one.body.name, one.body);
   for (const one of converted) {

@@ -1,12 +1,13 @@
 import { newSpan, newTxn, type Receipt } from '#chain';
 import { type Clock, type Random, randomHex } from '#kernel';
 import type { Ledger } from '#ledger';
+import type { Committed, PendingReceipt, ReceiptOutlet } from '#registry';
 
 /** What the server's own links say; ids and time are filled in here. */
 export type Noted = Pick<Receipt, 'kind' | 'trustDomain' | 'effect' | 'code'> & Partial<Receipt>;
 
 /** Leaves the server's own receipts: changes of the registry, attestation, issuance, minters. */
-export class Recorder {
+export class Recorder implements ReceiptOutlet {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -20,6 +21,35 @@ export class Recorder {
   /** Durable when it returns: what could not be recorded did not happen, the caller sees the fault. */
   async note(...noted: readonly Noted[]): Promise<void> {
     await this.#ledger.append(noted.map((one) => this.#complete(one)));
+  }
+
+  /** Receipts for the transaction of the change that they tell of (`Registry`): durable with it, or not at all. */
+  pending(...noted: readonly Noted[]): readonly PendingReceipt[] {
+    return noted
+      .map((one) => this.#complete(one))
+      .map((receipt) => ({ trustDomain: receipt.trustDomain, id: receipt.id, body: JSON.stringify(receipt) }));
+  }
+
+  /** Receipts of changes of the registry, one a change. */
+  describe({ trustDomain, revision, changes }: Committed, by: string): readonly PendingReceipt[] {
+    const noted = changes.map(
+      ({ kind, key, body }): Noted => ({
+        kind: kind === 'Minter' ? 'minter' : 'registry',
+        trustDomain,
+        effect: 'allow',
+        code: 'ALLOWED',
+        action: body === null ? `${kind}:delete` : `${kind}:put`,
+        resource: key,
+        proof: by,
+        detail: { revision },
+      }),
+    );
+    return this.pending(...noted);
+  }
+
+  async deliver(receipts: readonly PendingReceipt[]): Promise<void> {
+    // Written by `pending`.
+    await this.#ledger.append(receipts.map(({ body }) => JSON.parse(body) as Receipt));
   }
 
   #complete(noted: Noted): Receipt {

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
 import { Ledger } from '#ledger';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
-import { type Change, type Committed, Registry } from '#registry';
+import { type Committed, Registry, type ResourceChange } from '#registry';
 import type { BundleResource, TrustDomainResource } from '#wire';
+import type { Plan } from './documents.ts';
 import { HostedTrustDomain } from './hosted-trust-domain.ts';
 import { Recorder } from './recorder.ts';
 
@@ -24,11 +25,17 @@ export class State implements Closeable {
   readonly #hosted = new Map<string, HostedTrustDomain>();
   readonly #closers: (() => Promise<void>)[];
 
-  private constructor(options: StateOptions, registry: Registry, ledger: Ledger, closers: (() => Promise<void>)[]) {
+  private constructor(
+    options: StateOptions,
+    registry: Registry,
+    ledger: Ledger,
+    recorder: Recorder,
+    closers: (() => Promise<void>)[],
+  ) {
     this.options = options;
     this.registry = registry;
     this.ledger = ledger;
-    this.recorder = new Recorder(ledger, options.clock, options.random);
+    this.recorder = recorder;
     this.#closers = closers;
   }
 
@@ -41,11 +48,12 @@ export class State implements Closeable {
     }
     const store = new SqliteStore(join(options.dataDir, 'registry.db'));
     const ledgerStore = new SqliteLedgerStore(join(options.dataDir, 'ledger.db'));
-    const registry = await Registry.open({ store, clock: options.clock, random: options.random });
-    const state = new State(options, registry, new Ledger(ledgerStore), [
-      () => store.close(),
-      () => ledgerStore.close(),
-    ]);
+    const { clock, random } = options;
+    const ledger = new Ledger(ledgerStore);
+    const recorder = new Recorder(ledger, clock, random);
+    const registry = await Registry.open({ store, clock, random, receipts: recorder });
+    const closers = [() => registry.close(), () => store.close(), () => ledgerStore.close()];
+    const state = new State(options, registry, ledger, recorder, closers);
     for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
     return state;
   }
@@ -61,28 +69,23 @@ export class State implements Closeable {
     return hosted;
   }
 
-  /** Commits changes of one trust domain, records each, brings a new trust domain to life and stops one that is removed. */
-  async commit(trustDomain: string, changes: readonly Change[], by: string): Promise<Committed> {
-    const ends = changes.some((change) => change.kind === 'TrustDomain' && change.body === null);
-    const committed = await this.registry.commit(trustDomain, ends ? this.#withBundle(trustDomain, changes) : changes);
-    if (ends) await this.#unhost(trustDomain);
-    const { revision } = committed;
-    await this.recorder.note(
-      ...committed.changes.map((change) => ({
-        kind: change.kind === 'Minter' ? ('minter' as const) : ('registry' as const),
-        trustDomain,
-        effect: 'allow' as const,
-        code: 'ALLOWED' as const,
-        action: change.body === null ? `${change.kind}:delete` : `${change.kind}:put`,
-        resource: change.key,
-        proof: by,
-        detail: { revision },
-      })),
-    );
-    const created = committed.changes.find((change) => change.kind === 'TrustDomain' && change.body !== null);
-    const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
-    if (created !== undefined && resource !== undefined && !this.#hosted.has(trustDomain)) await this.#host(resource);
+  /**
+   * Commits changes of one trust domain with a receipt of each, brings a new trust domain to life and stops one that is removed. A function
+   * is asked on the newest state (`Registry.commit`).
+   */
+  async commit(trustDomain: string, changes: Parameters<Registry['commit']>[1], by: string): Promise<Committed> {
+    const whole = typeof changes === 'function' ? changes : this.#withBundle(trustDomain, changes);
+    const committed = await this.registry.commit(trustDomain, whole, by);
+    await this.#follow(committed);
     return committed;
+  }
+
+  /** Commits changes of several trust domains in one transaction. */
+  async commitAll(plan: Plan, by: string): Promise<readonly Committed[]> {
+    const whole = new Map([...plan].map(([name, changes]) => [name, this.#withBundle(name, changes)]));
+    const all = await this.registry.commitAll(whole, by);
+    for (const committed of all) await this.#follow(committed);
+    return all;
   }
 
   async close(): Promise<void> {
@@ -91,9 +94,19 @@ export class State implements Closeable {
   }
 
   /** Who trusted a trust domain that is removed loses its bundle in the same revision. */
-  #withBundle(trustDomain: string, changes: readonly Change[]): readonly Change[] {
-    if (this.registry.find('Bundle', trustDomain, trustDomain) === undefined) return changes;
+  #withBundle(trustDomain: string, changes: readonly ResourceChange[]): readonly ResourceChange[] {
+    const ends = changes.some((change) => change.kind === 'TrustDomain' && change.body === null);
+    if (!ends || this.registry.find('Bundle', trustDomain, trustDomain) === undefined) return changes;
     return [...changes, { kind: 'Bundle', key: trustDomain, body: null }];
+  }
+
+  async #follow({ trustDomain, changes }: Committed): Promise<void> {
+    for (const { kind, body } of changes) {
+      if (kind !== 'TrustDomain') continue;
+      const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
+      if (body === null) await this.#unhost(trustDomain);
+      else if (resource !== undefined && !this.#hosted.has(trustDomain)) await this.#host(resource);
+    }
   }
 
   async #unhost(trustDomain: string): Promise<void> {

@@ -1,14 +1,18 @@
 export type { CallContext, Client, Handlers, MessageType, MethodDefinition, ServiceDefinition } from './definition.ts';
+export { compareEntries } from './entry-order.ts';
 export { createGrpcClient, dialUnix, type GrpcClientOptions } from './grpc-client.ts';
 export { encodeFrame, FrameDecoder } from './grpc-frames.ts';
 export { peerChain } from './peer-chain.ts';
 export { ReceiptReporter } from './receipt-reporter.ts';
 export {
   type AuthorizationPolicyResource,
+  type BundleEndpointProfile,
   type BundleResource,
   type CedarPolicyResource,
   type Endpoint,
   type EntryResource,
+  type FederationAllowance,
+  type FederationResource,
   type MinterGrant,
   type MinterResource,
   RESOURCE_KINDS,

@@ -6,6 +6,7 @@ export const RESOURCE_KINDS = [
   'TrustDomain',
   'Entry',
   'Bundle',
+  'Federation',
   'Service',
   'Minter',
   'AuthorizationPolicy',
@@ -37,22 +38,63 @@ export interface MinterGrant {
 
 export type TokenKind = 'txn-token' | 'internal-jwt';
 
-/** key: id. */
+/** key: id. Flags are present only when they hold. */
 export interface EntryResource {
   readonly id: string;
   readonly spiffeId: string;
-  /** Agent id, or the alias that a join token carries, such as `spiffe://bank-a/node/local`. */
+  /**
+   * Agent id, the alias that a join token carries (such as `spiffe://bank-a/node/local`), or another entry's id. An entry under
+   * `spiffe://<trust domain>/spire/server` is a node entry: its selectors are a node's, and its id is an alias of every agent that has them.
+   */
   readonly parentId: string;
   /** `type:value`, all of which must be seen. */
   readonly selectors: readonly string[];
   readonly x509SvidTtlSeconds?: number;
+  readonly jwtSvidTtlSeconds?: number;
   readonly dnsNames?: readonly string[];
   readonly federatesWith?: readonly string[];
   readonly hint?: string;
+  /** Decides the default identity of a workload that has several: the highest first, 0 where none is said. */
+  readonly priority?: number;
+  /** Its identity may call the server's administrative methods. */
+  readonly admin?: true;
+  /** Its identity may ask for an intermediate CA. */
+  readonly downstream?: true;
+  /** For a secret store; never given to a workload that asks. */
+  readonly storeSvid?: true;
+  /** Its JWT-SVIDs carry a `jti`, and so none is given twice. */
+  readonly jwtSvidJti?: true;
+  /** Issued when first asked for, not ahead of it. */
+  readonly disableX509SvidPrefetch?: true;
+  /** Unix seconds; from then on the entry does not exist. */
+  readonly expiresAt?: number;
+  /** Unix seconds; set by the registry when the entry is made and kept over its changes. */
+  readonly createdAt?: number;
   readonly owner?: string;
 }
 
-/** key: trust domain name. */
+/** key: the other trust domain's name. How its bundle is fetched, and what its identities may do here. */
+export interface FederationResource {
+  readonly trustDomain: string;
+  readonly bundleEndpointUrl: string;
+  readonly bundleEndpointProfile: BundleEndpointProfile;
+  /** Absent: federation gives the bundle and policy decides alone. */
+  readonly allow?: FederationAllowance;
+  readonly owner?: string;
+}
+
+export type BundleEndpointProfile =
+  | { readonly type: 'https_web' }
+  | { readonly type: 'https_spiffe'; readonly endpointSpiffeId: string };
+
+/** Each list that is present must match; an id is exact, or a prefix that ends with `/*`. */
+export interface FederationAllowance {
+  readonly ids?: readonly string[];
+  readonly actions?: readonly string[];
+  readonly tenants?: readonly string[];
+}
+
+/** key: trust domain name: the own one's, or another one's that was fetched or set by hand. */
 export interface BundleResource {
   readonly trustDomain: string;
   /** Standard base64 of DER CA certificates. */

@@ -16,29 +16,20 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
   return bindService<typeof AdminDefinition, PeerCredentials>(AdminDefinition, {
     apply: async ({ documentsJson, dryRun }, { caller }) => {
       const plan = planDocuments(documentsJson, registry.trustDomains());
-      const changes: ApplyResponse_Change[] = [];
-      for (const [trustDomain, wanted] of plan) {
-        const known = new Set(
-          wanted
-            .filter(({ kind, key }) => registry.find(kind, trustDomain, key) !== undefined)
-            .map(({ kind, key }) => `${kind}\n${key}`),
-        );
-        const differing = wanted.filter(
-          ({ kind, key, body }) => JSON.stringify(registry.find(kind, trustDomain, key)) !== JSON.stringify(body),
-        );
-        const revision = dryRun
-          ? registry.revision(trustDomain)
-          : (await state.commit(trustDomain, wanted, operator(caller))).revision;
-        for (const { kind, key } of differing) {
-          changes.push({
-            verb: known.has(`${kind}\n${key}`) ? 'updated' : 'created',
+      const committed = dryRun
+        ? [...registry.plan(plan)].map(([trustDomain, changes]) => ({ trustDomain, changes }))
+        : await state.commitAll(plan, operator(caller));
+      const changes = committed.flatMap(({ trustDomain, changes: some }) =>
+        some.map(
+          ({ verb = 'updated', kind, key }): ApplyResponse_Change => ({
+            verb,
             kind,
             trustDomain,
             key,
-            revision: BigInt(revision),
-          });
-        }
-      }
+            revision: BigInt(registry.revision(trustDomain)),
+          }),
+        ),
+      );
       return { changes };
     },
     list: async ({ kind, trustDomain }) => {
@@ -80,8 +71,8 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       const trustDomains = state.hosted().map((hosted) => ({
         name: hosted.name,
         revision: BigInt(registry.revision(hosted.name)),
-        entries: registry.entries(hosted.name).length,
-        agents: registry.agents(hosted.name).length,
+        entries: registry.entryCount(hosted.name),
+        agents: registry.agentCount(hosted.name),
         issued: hosted.issued,
         receipts: BigInt(counts.get(hosted.name) ?? 0),
         caExpiresAt: BigInt(Math.floor((hosted.authority.caNotAfter ?? 0) / 1000)),

@@ -1,6 +1,6 @@
 import { isReasonCode, type Receipt } from '#chain';
 import { Fault, isFault, LIMITS } from '#kernel';
-import { type AgentRecord, entriesOfAgent } from '#registry';
+import type { AgentRecord } from '#registry';
 import { bindService, type ServiceBinding } from '#rpc';
 import { SpiffeId } from '#spiffe';
 import type { EntryResource, MinterResource, TrustDomainResource } from '#wire';
@@ -35,23 +35,29 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       const issued = await hosted.authority.issueX509Svid({ id, publicKeySpki: spki, ttlSeconds: AGENT_SVID_SECONDS });
       const { alias } = token;
       const serial = serialOf(issued.chain);
-      const agent = {
+      const agent: AgentRecord = {
         id: `${id}`,
         trustDomain: hosted.name,
+        attestationType: request.type,
+        selectors: [],
+        canReattest: false,
+        banned: false,
         serial,
         expiresAt: issued.notAfter,
+        attestedAt: state.options.clock.now(),
         ...(alias === undefined ? {} : { alias }),
       };
-      await registry.redeemJoinToken(token.token, agent);
-      await state.recorder.note({
-        kind: 'agent',
-        trustDomain: hosted.name,
-        effect: 'allow',
-        code: 'ALLOWED',
-        action: 'attest',
-        proof: 'join_token',
-        detail: { alias },
-      });
+      await registry.redeemJoinToken(token.token, agent, () =>
+        state.recorder.pending({
+          kind: 'agent',
+          trustDomain: hosted.name,
+          effect: 'allow',
+          code: 'ALLOWED',
+          action: 'attest',
+          proof: request.type,
+          detail: { alias },
+        }),
+      );
       const expiresAt = BigInt(issued.notAfter / 1000);
       return {
         agentId: `${id}`,
@@ -70,16 +76,21 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
         ttlSeconds: AGENT_SVID_SECONDS,
       });
       const previousSerial = caller.peer?.serial ?? agent.serial;
-      await registry.putAgent({ ...agent, serial: serialOf(issued.chain), previousSerial, expiresAt: issued.notAfter });
-      await state.recorder.note({
-        kind: 'agent',
-        trustDomain: hosted.name,
-        effect: 'allow',
-        code: 'ALLOWED',
-        action: 'renew',
-        proof: 'x509-svid',
-        detail: { alias: agent.alias, serial: issued.serial },
-      });
+      const renewed = { serial: serialOf(issued.chain), previousSerial, expiresAt: issued.notAfter };
+      await registry.updateAgent(
+        agent.id,
+        (present) => ({ ...present, ...renewed, renewedAt: state.options.clock.now() }),
+        () =>
+          state.recorder.pending({
+            kind: 'agent',
+            trustDomain: hosted.name,
+            effect: 'allow',
+            code: 'ALLOWED',
+            action: 'renew',
+            proof: 'x509-svid',
+            detail: { alias: agent.alias, serial: issued.serial },
+          }),
+      );
       return { certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
@@ -87,9 +98,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       const agent = agentOf('issueX509Svids', caller, request.trustDomain);
       if (request.items.length > MAX_ISSUE)
         throw new Fault('LIMIT_EXCEEDED', `at most ${MAX_ISSUE} certificates are issued in one call`);
-      const entries = new Map(
-        entriesOfAgent(agent, registry.entries(agent.trustDomain)).map((entry) => [entry.id, entry]),
-      );
+      const entries = new Map(registry.entriesOfAgent(agent).map(({ body }) => [body.id, body]));
       return {
         results: await Promise.all(
           request.items.map((item) => issueOne(state, agent, entries.get(item.entryId), item.csr)),
@@ -98,9 +107,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
     },
     registerMinter: async (request, { caller }) => {
       const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
-      const entry = entriesOfAgent(agent, registry.entries(agent.trustDomain)).find(
-        ({ id }) => id === request.callerEntryId,
-      );
+      const entry = registry.entriesOfAgent(agent).find(({ body }) => body.id === request.callerEntryId)?.body;
       if (entry === undefined || request.minter === undefined)
         throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
       const granting = registry.find<TrustDomainResource>(
@@ -140,23 +147,17 @@ async function* sync(
   assertVersion(first.value.protocolVersion);
   const agent = agentOf(first.value.trustDomain);
   void acknowledge(iterator);
-  const view = new AgentView(state.registry, agent);
   let wake = (): void => {};
-  let dirty = true;
-  const stop = state.registry.onCommit(() => {
-    dirty = true;
-    wake();
-  });
+  const view = new AgentView(state.registry, agent, () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
   try {
     while (!signal.aborted) {
-      if (!dirty) await new Promise<void>((resolve) => (wake = resolve));
-      dirty = false;
-      const update = signal.aborted ? undefined : view.next();
+      const update = view.next();
       if (update !== undefined) yield { update };
+      else await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
-    stop();
+    view.close();
   }
 }
 
@@ -189,6 +190,7 @@ async function issueOne(
       ...(entry.dnsNames === undefined ? {} : { dnsNames: entry.dnsNames }),
     });
     hosted.issued++;
+    state.registry.touch('Entry', agent.trustDomain, entry.id);
     const detail = { serial: issued.serial, notAfter: new Date(issued.notAfter).toISOString(), entry: entry.id };
     await state.recorder.note({
       kind: 'identity',

@@ -3,8 +3,14 @@ import { Fault } from '#kernel';
 
 export type Row = Record<string, unknown>;
 
-/** Opens a database file of mode 0600 with write-ahead log and full durability, and brings its schema to `version`. */
-export function openDatabase(file: string, version: number, schema: string): DatabaseSync {
+/** Brings a schema from one version to the next, inside a transaction. */
+export type Migration = (database: DatabaseSync) => void;
+
+/**
+ * Opens a database file of mode 0600 with write-ahead log and full durability, and brings its schema up: the first migration makes an empty
+ * file version 1. Throws `STORE_SCHEMA_NEWER` for a file that a newer version wrote, `DIRECTORY_UNWRITABLE`.
+ */
+export function openDatabase(file: string, migrations: readonly Migration[]): DatabaseSync {
   const mask = process.umask(0o077);
   try {
     const database = new DatabaseSync(file);
@@ -12,13 +18,19 @@ export function openDatabase(file: string, version: number, schema: string): Dat
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON',
     );
     const found = numberOf(database.prepare('PRAGMA user_version').get()?.user_version);
-    if (found > version) {
+    if (found > migrations.length) {
       throw new Fault(
         'STORE_SCHEMA_NEWER',
-        `${file} has schema ${found}, newer than ${version}: a newer version wrote it`,
+        `${file} has schema ${found}, newer than ${migrations.length}: a newer version of hauberk wrote it; run that one, or restore a backup`,
       );
     }
-    if (found < version) transaction(database, () => database.exec(`${schema}; PRAGMA user_version = ${version}`));
+    for (const [index, migrate] of migrations.entries()) {
+      if (index < found) continue;
+      transaction(database, () => {
+        migrate(database);
+        database.exec(`PRAGMA user_version = ${index + 1}`);
+      });
+    }
     return database;
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
@@ -28,15 +40,15 @@ export function openDatabase(file: string, version: number, schema: string): Dat
   }
 }
 
-/** Runs in one immediate transaction; a throw rolls back. */
-export function transaction<T>(database: DatabaseSync, run: () => T): T {
+/** Runs in one immediate transaction; a throw rolls back, and so does a result that `keeps` refuses. */
+export function transaction<T>(database: DatabaseSync, run: () => T, keeps: (result: T) => boolean = () => true): T {
   database.exec('BEGIN IMMEDIATE');
   try {
     const result = run();
-    database.exec('COMMIT');
+    database.exec(keeps(result) ? 'COMMIT' : 'ROLLBACK');
     return result;
   } catch (error) {
-    database.exec('ROLLBACK');
+    if (database.isTransaction) database.exec('ROLLBACK');
     throw error;
   }
 }

@@ -2,7 +2,6 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { LedgerRecord, LedgerStore } from '#ledger';
 import { numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
 
-const VERSION = 1;
 const SCHEMA = `
   CREATE TABLE record (
     trust_domain TEXT NOT NULL, position INTEGER NOT NULL, receipt_id TEXT NOT NULL, txn TEXT NOT NULL, body TEXT NOT NULL,
@@ -16,7 +15,7 @@ export class SqliteLedgerStore implements LedgerStore {
   readonly #database: DatabaseSync;
 
   constructor(file: string) {
-    this.#database = openDatabase(file, VERSION, SCHEMA);
+    this.#database = openDatabase(file, [(database) => database.exec(SCHEMA)]);
   }
 
   async last(trustDomain: string): Promise<LedgerRecord | undefined> {
