@@ -4,6 +4,7 @@ import type {
   BundleResource,
   CedarPolicyResource,
   EntryResource,
+  FederationResource,
   MinterResource,
   ResourceKind,
   RevocationResource,
@@ -17,6 +18,7 @@ export interface Bodies {
   readonly TrustDomain: TrustDomainResource;
   readonly Entry: EntryResource;
   readonly Bundle: BundleResource;
+  readonly Federation: FederationResource;
   readonly Service: ServiceResource;
   readonly Minter: MinterResource;
   readonly AuthorizationPolicy: AuthorizationPolicyResource;
