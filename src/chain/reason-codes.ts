@@ -56,6 +56,9 @@ export const REASON_CODES = {
   CERTIFICATE_INVALID: bad('not an acceptable X.509 certificate'),
   CSR_INVALID: bad('not an acceptable certificate request'),
   BUNDLE_INVALID: bad('not a SPIFFE bundle'),
+  JSON_INVALID: bad('not JSON that can be read in one way only'),
+  JWK_INVALID: bad('not an acceptable public key in JWK form'),
+  ENDPOINT_ADDRESS_INVALID: bad('not the address of a Workload API'),
 
   PEER_CERTIFICATE_MISSING: unauthenticated('the caller presented no certificate'),
   PEER_CERTIFICATE_INVALID: unauthenticated('the certificate presented is not a valid X509-SVID'),
@@ -92,6 +95,13 @@ export const REASON_CODES = {
   TOKEN_AUDIENCE_MISMATCH: unauthenticated('the token is not meant for this audience'),
   TOKEN_ISSUER_MISMATCH: unauthenticated('the token is of another issuer'),
   TOKEN_CLAIM_INVALID: unauthenticated('a required claim of the token is missing or malformed'),
+  TOKEN_ALGORITHM_REFUSED: unauthenticated('the token is signed by an algorithm that is not accepted'),
+  TOKEN_TRUST_DOMAIN_UNKNOWN: unauthenticated('the token is of a trust domain that is not trusted here'),
+  TOKEN_KEY_UNKNOWN: unauthenticated('the token was not signed by a key of its trust domain'),
+  TOKEN_PROOF_MISSING: unauthenticated('the token came without proof that its holder has its key'),
+  TOKEN_PROOF_INVALID: unauthenticated(
+    'the proof that came with the token is not of its holder or not for this request',
+  ),
   TOKEN_SERVICE_NOT_ALLOWED: denied('the token does not allow this service'),
   TOKEN_REVOKED: unauthenticated('the user, session or token has been revoked'),
 

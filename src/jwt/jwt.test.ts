@@ -124,10 +124,10 @@ const rejects: readonly (readonly [string, string, () => Promise<unknown>])[] = 
   ['at another trust domain', 'TOKEN_AUDIENCE_MISMATCH', async () => verify(await mint(), {}, 'txn-token', 'bank-b')],
   ['internal as Txn-Token', 'TOKEN_KIND_MISMATCH', async () => verify(await mint({}, 'internal-jwt'))],
   ['Txn-Token as internal', 'TOKEN_KIND_MISMATCH', async () => verify(await mint(), {}, 'internal-jwt')],
-  ['with alg none', 'TOKEN_MALFORMED', async () => verify(raw({ ...header, alg: 'none' }, claims, () => 'AA'))],
+  ['with alg none', 'TOKEN_ALGORITHM_REFUSED', async () => verify(raw({ ...header, alg: 'none' }, claims, () => 'AA'))],
   [
     'with an HMAC over the public key',
-    'TOKEN_MALFORMED',
+    'TOKEN_ALGORITHM_REFUSED',
     async () =>
       verify(
         raw({ ...header, alg: 'HS256' }, claims, (input) =>

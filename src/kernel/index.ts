@@ -1,5 +1,6 @@
 export { type Clock, ManualClock, type Scheduled, systemClock, unixSeconds } from './clock.ts';
 export { Fault, type FaultOptions, faultCode, isFault, toFault } from './fault.ts';
+export { isJsonObject, type JsonObject, type JsonOptions, type JsonValue, readJson } from './json.ts';
 export { type Closeable, Lifecycle } from './lifecycle.ts';
 export { LIMITS } from './limits.ts';
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, silentLog } from './log.ts';

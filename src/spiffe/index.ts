@@ -1,5 +1,20 @@
+export { emptyBundle, type SpiffeBundle } from './bundle.ts';
+export { parseBundleMap } from './bundle-map.ts';
+export { formatBundle, formatBundleMap, formatTokenBundle } from './format-bundle.ts';
+export { type JwtSvidProfile, type JwtSvidQuestion, jwtSvid, type VerifiedJwtSvid, verifyJwtSvid } from './jwt-svid.ts';
+export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
 export { formatSelector, parseSelector, type Selector } from './selector.ts';
 export { isSpiffeId, SpiffeId } from './spiffe-id.ts';
+export {
+  type JwtBundle,
+  type JwtBundleSet,
+  jwtBundle,
+  type TokenAuthorities,
+  type WitBundle,
+  type WitBundleSet,
+  witBundle,
+} from './token-bundle.ts';
 export { isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';
+export { type VerifiedWitSvid, verifyWitSvid, type WitSvidProfile, type WitSvidQuestion, witSvid } from './wit-svid.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSet, x509Bundle } from './x509-bundle.ts';
 export { type VerifiedX509Svid, verifyX509Svid, type X509Svid, type X509SvidQuestion } from './x509-svid.ts';

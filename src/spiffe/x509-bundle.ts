@@ -4,6 +4,8 @@ import { parseTrustDomain, type TrustDomain } from './trust-domain.ts';
 
 /** The X.509 authorities of one trust domain. May be empty: then no X509-SVID of the trust domain is valid (X-21, B-4). */
 export interface X509Bundle {
+  /** Keeps bundles of one kind from being used as those of another (A-12). */
+  readonly use: 'x509-svid';
   readonly trustDomain: TrustDomain;
   readonly authorities: readonly Certificate[];
 }
@@ -22,10 +24,11 @@ export function parseX509Bundle(source: {
 
 /** Reads a bundle from DER certificates. Throws `BUNDLE_INVALID` when one of them is no CA certificate. */
 export function x509Bundle(trustDomain: TrustDomain, ders: readonly Uint8Array[]): X509Bundle {
-  return { trustDomain, authorities: ders.map(parseAuthority) };
+  return { use: 'x509-svid', trustDomain, authorities: ders.map(parseAuthority) };
 }
 
-function parseAuthority(der: Uint8Array): Certificate {
+/** Reads one CA certificate. Throws `BUNDLE_INVALID`. */
+export function parseAuthority(der: Uint8Array): Certificate {
   const certificate = readAuthority(der);
   if (!certificate.isCa) throw new Fault('BUNDLE_INVALID', 'a bundle holds CA certificates only');
   return certificate;

@@ -1,0 +1,84 @@
+import { type CompactJws, parseCompactJws, verifySignature } from '#jws';
+import { Fault, type JsonObject } from '#kernel';
+import { SpiffeId } from './spiffe-id.ts';
+import type { JwtBundle, WitBundle } from './token-bundle.ts';
+
+/** A token that says who its subject is, with its signature verified and its dates judged. */
+export interface VerifiedSvidToken {
+  readonly id: SpiffeId;
+  readonly kid: string;
+  /** Unix seconds. */
+  readonly expiresAt: number;
+  readonly claims: JsonObject;
+}
+
+export interface SvidTokenQuestion<Bundle extends JwtBundle | WitBundle> {
+  readonly token: string;
+  /** Of one kind only: its keys verify this kind of token and no other. */
+  readonly bundles: ReadonlyMap<string, Bundle>;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** The rules of this kind for the header. */
+  readonly assertHeader: (header: JsonObject) => void;
+  /** How far `nbf` (and `iat`, where it counts) may lie ahead, for clocks that differ. */
+  readonly leewaySeconds: number;
+}
+
+/**
+ * What JWT-SVID and WIT-SVID have in common: read strictly, the header's rules, the subject's SPIFFE ID, the key of that `kid` in the bundle of the
+ * subject's own trust domain, the signature, `exp` and `nbf`. Throws `TOKEN_…`.
+ */
+export function verifySvidToken<Bundle extends JwtBundle | WitBundle>(
+  question: SvidTokenQuestion<Bundle>,
+): VerifiedSvidToken {
+  const jws = parseCompactJws(question.token);
+  question.assertHeader(jws.header);
+  const id = readSubject(jws.payload.sub);
+  const kid = readKid(jws);
+  const bundle = question.bundles.get(id.trustDomain);
+  if (bundle === undefined)
+    throw new Fault('TOKEN_TRUST_DOMAIN_UNKNOWN', 'the token is of a trust domain that is not trusted here');
+  const key = bundle.authorities.get(kid);
+  if (key === undefined) throw new Fault('TOKEN_KEY_UNKNOWN', 'the token was not signed by a key of its trust domain');
+  verifySignature(jws, key);
+  const expiresAt = assertDates(jws.payload, question.at, question.leewaySeconds);
+  return { id, kid, expiresAt, claims: jws.payload };
+}
+
+/** Unix seconds up to the year 9999; a claim that is none of these throws `TOKEN_CLAIM_INVALID`. */
+export function readDate(value: unknown, claim: string): number {
+  if (typeof value === 'number' && value >= 0 && value <= LAST_SECOND) return value;
+  throw new Fault('TOKEN_CLAIM_INVALID', `the token says no usable ${claim}`);
+}
+
+const LAST_SECOND = 253_402_300_799;
+
+function readKid({ header }: CompactJws): string {
+  if (typeof header.kid === 'string' && header.kid !== '') return header.kid;
+  throw new Fault('TOKEN_KEY_UNKNOWN', 'the token does not name the key that signed it');
+}
+
+function readSubject(sub: unknown): SpiffeId {
+  const id = typeof sub === 'string' ? findId(sub) : undefined;
+  // The id without a path is the trust domain's own, and no workload has it.
+  if (id === undefined || id.path === '')
+    throw new Fault('TOKEN_CLAIM_INVALID', 'the subject of the token is no SPIFFE ID of a workload');
+  return id;
+}
+
+function findId(text: string): SpiffeId | undefined {
+  try {
+    return SpiffeId.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function assertDates(claims: JsonObject, at: number, leewaySeconds: number): number {
+  const now = at / 1000;
+  const expiresAt = readDate(claims.exp, 'exp');
+  if (now >= expiresAt) throw new Fault('TOKEN_EXPIRED', 'the token has expired');
+  if (claims.nbf !== undefined && readDate(claims.nbf, 'nbf') > now + leewaySeconds)
+    throw new Fault('TOKEN_NOT_YET_VALID', 'the token is not valid yet');
+  return expiresAt;
+}
