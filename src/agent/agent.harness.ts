@@ -29,7 +29,7 @@ const documents = [
     apiVersion: 'hauberk.dev/v1',
     kind: 'TrustDomain',
     metadata: { name: 'bank-a' },
-    spec: { federatesWith: ['platform.example'] },
+    spec: { federatesWith: ['platform.example'], namespaces: ['bank-a'] },
   },
   entry('service'),
   entry('nobody', 'unix:uid:4000000000'),
