@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import type { Closeable, Log } from '#kernel';
 import { newServer, type ServiceBinding } from './bind-service.ts';
+import { whenOpened } from './opened.ts';
 import { assertCallersAreNamed, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
 import { listenUnix } from './unix-socket.ts';
 
@@ -42,9 +43,11 @@ function accept<Caller>(options: UnixServerOptions<Caller>, socket: Socket): voi
   try {
     credentials = peerCredentials(socket);
     const caller = options.identify(credentials);
-    server = newServer(options.services, caller, options.log);
-    server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
     socket.once('close', () => options.onDisconnect?.(caller));
+    whenOpened(socket, () => {
+      server = newServer(options.services, caller, options.log);
+      server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
+    });
   } catch (error) {
     options.log.warn('connection refused', { error });
     socket.destroy();
