@@ -19,6 +19,7 @@ export const EMPTY_SETTINGS = Buffer.from('000000040000000000', 'hex');
 export class Http2Opening {
   #bytes: Buffer = Buffer.alloc(0);
   #at = PREFACE.length;
+  #settingsSent = false;
   #awaitsAck = false;
 
   /** `ready`: give `bytes` to the HTTP/2 server. `settings`: send `EMPTY_SETTINGS`, the client waits for it. `more`: read on. */
@@ -28,7 +29,8 @@ export class Http2Opening {
     if (!PREFACE.subarray(0, prefix.length).equals(prefix)) return 'ready';
     if (this.#requestIsRead()) return 'ready';
     if (this.#bytes.length > OPENING_LIMIT_BYTES) return 'ready';
-    if (this.#awaitsAck || prefix.length < PREFACE.length) return 'more';
+    if (this.#settingsSent || prefix.length < PREFACE.length) return 'more';
+    this.#settingsSent = true;
     this.#awaitsAck = true;
     return 'settings';
   }
