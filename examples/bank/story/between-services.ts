@@ -89,7 +89,7 @@ function dials({ txnToken: token, internalJwt }: Stolen, { carol }: People): rea
     },
     { ...insider, name: 'resigned-token', expected: 'TOKEN_SIGNATURE_INVALID', token: signedAnew(token) },
     { ...insider, name: 'unregistered-minter', expected: 'MINTER_UNKNOWN', token: signedAnew(token, 'attacker') },
-    { ...insider, name: 'unsigned-token', expected: 'TOKEN_MALFORMED', token: unsigned(token) },
+    { ...insider, name: 'unsigned-token', expected: 'TOKEN_ALGORITHM_REFUSED', token: unsigned(token) },
     { ...insider, name: 'other-kind-of-token', expected: 'TOKEN_KIND_MISMATCH', token: internalJwt },
     { ...insider, name: 'doubled-token', expected: 'TOKEN_DUPLICATED', status: 400, token, tokens: 2 },
   ];
