@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { faultOfParser } from '#http';
+import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS } from '#kernel';
 import type { X509Svid } from '#spiffe';
 import type { EdgeWorkload } from './edge-workload.ts';
@@ -96,6 +96,8 @@ async function open(server: Server, options: ListenerOptions, scheme: Scheme): P
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     socket.end(refuse(faultOfParser(error)));
   });
+  server.on('connect', (_request, socket) => void socket.end(refuse(noTunnel())));
+  server.on('checkExpectation', ({ socket }) => void socket.end(refuse(unmetExpectation())));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(new Fault('PORT_OCCUPIED', `nothing can listen on ${listen.host}:${listen.port}`, { cause })),

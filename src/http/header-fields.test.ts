@@ -165,3 +165,9 @@ test('one of each is accepted', () => {
     fields(['Authorization', 'a'], ['Txn-Token', 'b'], ['Content-Length', '1'], ['Accept', 'a'], ['Accept', 'b']),
   );
 });
+
+test('200 fields are read and not one more', () => {
+  const many = (count: number): readonly Field[] => Array.from({ length: count }, () => ({ name: 'a', value: 'b' }));
+  assertSingleFields(many(200));
+  assert.throws(() => assertSingleFields(many(201)), { code: 'LIMIT_EXCEEDED' });
+});

@@ -1,4 +1,4 @@
-import { Fault } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
 import { isIdentityName, normalName } from './identity-names.ts';
 
 /** A header field as it came: the name as the client spelt it. */
@@ -56,8 +56,10 @@ export function fieldsOf(rawHeaders: readonly string[]): readonly Field[] {
   return fields;
 }
 
-/** Throws `REQUEST_CREDENTIALS_DOUBLED` or `REQUEST_AMBIGUOUS` where readers could disagree on which of several fields counts. */
+/** Throws `LIMIT_EXCEEDED`, and `REQUEST_CREDENTIALS_DOUBLED` or `REQUEST_AMBIGUOUS` where readers could disagree on which of several fields counts. */
 export function assertSingleFields(fields: readonly Field[]): void {
+  if (fields.length > LIMITS.headerFields.value)
+    throw new Fault('LIMIT_EXCEEDED', 'the request has more fields than are read');
   const seen = new Set<string>();
   for (const { name, value } of fields) {
     const normal = normalName(name);

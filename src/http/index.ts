@@ -8,4 +8,4 @@ export {
   isHopByHop,
 } from './header-fields.ts';
 export { isIdentityName, normalName } from './identity-names.ts';
-export { faultOfParser } from './parser-fault.ts';
+export { faultOfParser, noTunnel, unmetExpectation } from './parser-fault.ts';

@@ -8,3 +8,13 @@ export function faultOfParser(cause: NodeJS.ErrnoException): Fault {
     return new Fault('DEADLINE_EXCEEDED', 'the request did not come in time', { cause });
   return new Fault('REQUEST_AMBIGUOUS', 'the request cannot be read', { cause });
 }
+
+/** CONNECT. */
+export function noTunnel(): Fault {
+  return new Fault('METHOD_UNIMPLEMENTED', 'no tunnel is opened here');
+}
+
+/** `Expect` with anything but `100-continue`. */
+export function unmetExpectation(): Fault {
+  return new Fault('ARGUMENT_INVALID', 'this expectation is not met here');
+}

@@ -19,6 +19,7 @@ export const LIMITS = {
   documentBytes: { value: 1024 * 1024, why: 'one configuration document' },
   documentCount: { value: 10_000, why: 'documents in one apply' },
   headerBytes: { value: 32 * 1024, why: 'HTTP request head at the edge' },
+  headerFields: { value: 200, why: 'fields of one HTTP request' },
   unixSocketPathBytes: { value: 107, why: 'sun_path of a Unix socket address' },
   databaseMessageBytes: { value: 16 * 1024 * 1024, why: 'one message of the PostgreSQL protocol that the gate holds' },
   databaseStartupBytes: {

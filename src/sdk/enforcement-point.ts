@@ -14,14 +14,14 @@ import {
 } from '#wire';
 import { EnforcementPointDefinition } from '#wire/gen/hauberk_workload';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
-import { Acknowledgements } from './acknowledgements.ts';
 import { diagnose } from './diagnose.ts';
 import { dialService } from './dial-service.ts';
 import { Enforcement, type RevocationSubject } from './enforcement.ts';
-import { follow } from './follow.ts';
+import { followAgent } from './follow-agent.ts';
 import { Identity } from './identity.ts';
 import { OpenConnections } from './open-connections.ts';
 import { verifyUserToken } from './user-token.ts';
+import { waitUntil } from './wait-until.ts';
 
 export interface EnforcementPointOptions {
   /** Path of the agent's socket. */
@@ -93,8 +93,8 @@ export class EnforcementPoint implements Closeable {
       if (!stop.signal.aborted) onTrouble?.(error);
     };
     this.#life.defer(this.onChange(() => this.#dialled.recheck()));
-    void this.#followIdentity(api, failed, stop.signal);
-    void this.#followResources(failed, stop.signal);
+    const { identity, enforced } = this;
+    followAgent({ api, point: this.#point, identity, enforced, failed }, stop.signal);
   }
 
   get id(): SpiffeId {
@@ -155,7 +155,12 @@ export class EnforcementPoint implements Closeable {
     const publicJwkJson = JSON.stringify(publicJwk);
     const { minterJson } = await this.#point.registerMinter({ trustDomain, publicJwkJson, kinds: [...kinds] });
     const minter: MinterResource = JSON.parse(minterJson);
-    await this.#until(() => this.enforced.minter(trustDomain, minter.kid) !== undefined, SEEN_MILLIS);
+    const condition = (): boolean => this.enforced.minter(trustDomain, minter.kid) !== undefined;
+    await waitUntil({
+      condition,
+      onChange: (listener) => this.enforced.onChange(listener),
+      timeoutMillis: SEEN_MILLIS,
+    });
     return minter;
   }
 
@@ -181,61 +186,11 @@ export class EnforcementPoint implements Closeable {
     return this.#life.close();
   }
 
+  /** Waits for an identity and for what to enforce. Throws what is wrong (`diagnose.ts`), or the signal's reason. */
   async ready(timeoutMillis: number, signal?: AbortSignal): Promise<void> {
-    if (await this.#until(() => this.#isReady(), timeoutMillis, signal)) return;
-    const { hasIdentity, failure } = { hasIdentity: this.identity.known, failure: this.#failure };
-    throw diagnose({ socketPath: this.#socketPath, hasIdentity, failure });
-  }
-
-  #isReady(): boolean {
-    return this.identity.known && this.enforced.reach(this.identity.id.trustDomain) !== undefined;
-  }
-
-  /** Whether the condition came true in time. Rejects with the signal's reason. */
-  #until(condition: () => boolean, timeoutMillis: number, signal?: AbortSignal): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const settle = (end: () => void) => (): void => {
-        unsubscribe();
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        end();
-      };
-      const abort = settle(() => reject(signal?.reason));
-      const unsubscribe = this.onChange(() => condition() && settle(() => resolve(true))());
-      const timer = setTimeout(
-        settle(() => resolve(condition())),
-        timeoutMillis,
-      );
-      signal?.addEventListener('abort', abort);
-      if (signal?.aborted) abort();
-      else if (condition()) settle(() => resolve(true))();
-    });
-  }
-
-  #followIdentity(
-    api: Client<typeof SpiffeWorkloadAPIDefinition>,
-    failed: (error: unknown) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const open = () => api.fetchX509SVID({}, signal);
-    return follow(open, (response) => this.identity.apply(response), failed, signal);
-  }
-
-  #followResources(failed: (error: unknown) => void, signal: AbortSignal): Promise<void> {
-    let acknowledgements = new Acknowledgements(signal);
-    const open = () => {
-      acknowledgements = new Acknowledgements(signal);
-      return this.#point.watch(acknowledgements, signal);
-    };
-    return follow(
-      open,
-      ({ update }) => {
-        if (update === undefined) return;
-        this.enforced.apply(update);
-        acknowledgements.push(update.trustDomain, update.revision);
-      },
-      failed,
-      signal,
-    );
+    const condition = (): boolean =>
+      this.identity.known && this.enforced.reach(this.identity.id.trustDomain) !== undefined;
+    if (await waitUntil({ condition, onChange: (listener) => this.onChange(listener), timeoutMillis }, signal)) return;
+    throw diagnose({ socketPath: this.#socketPath, hasIdentity: this.identity.known, failure: this.#failure });
   }
 }

@@ -15,6 +15,7 @@ const SINGLE: ReadonlySet<string> = new Set([
  */
 export function assertReadable(rawHeaders: readonly string[]): void {
   const fields = fieldsOf(rawHeaders);
+  assertSingleFields(fields);
   const seen = new Set<string>();
   for (const { name } of fields) {
     const normal = normalName(name);
@@ -23,7 +24,6 @@ export function assertReadable(rawHeaders: readonly string[]): void {
     if (seen.has(normal)) throw new Fault(code, 'a field that carries an identity occurs twice');
     seen.add(normal);
   }
-  assertSingleFields(fields);
 }
 
 export interface Proven {

@@ -1,106 +1,14 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { Receipt } from '#chain';
-import { Fault, ManualClock, systemRandom } from '#kernel';
-import type { ServiceResource } from '#wire';
+import { Fault } from '#kernel';
 import { ReceiptReporter } from '#wire';
-import { type Forged, forge } from '../../test/forge/certificate.ts';
-import { dialService } from './dial-service.ts';
-import { Enforcement } from './enforcement.ts';
 import type { Handler } from './exchange.ts';
-import { type FetchResponse, ServicePool } from './fetch.ts';
-import { Identity } from './identity.ts';
-import { createGuardedServer } from './serve.ts';
+import { authorityAt, HOUR, ID, message, serving } from './serve.harness.ts';
 
-const ID = 'spiffe://bank-a/service';
-const HOUR = 3_600_000;
-const service: ServiceResource = {
-  name: 'service',
-  namespace: 'bank-a',
-  trustDomain: 'bank-a',
-  spiffeId: ID,
-  labels: {},
-  protocol: 'http',
-  endpoints: [],
+const codes = async (asked: Promise<{ status: number; code: unknown }>): Promise<unknown[]> => {
+  const { status, code } = await asked;
+  return [status, code];
 };
-
-/** A message of the Workload API: a leaf of `authority` and the bundle `trusted`. */
-function message(clock: ManualClock, authority: Forged, trusted: readonly Forged[] = [authority], lifetime = HOUR) {
-  const leaf = forge({ uris: [ID], notBefore: clock.now() - 2 * HOUR, notAfter: clock.now() + lifetime }, authority);
-  const svid = {
-    spiffeId: ID,
-    x509Svid: leaf.der,
-    x509SvidKey: leaf.key.export({ type: 'pkcs8', format: 'der' }),
-    bundle: Buffer.concat(trusted.map(({ der }) => der)),
-    hint: '',
-  };
-  return { svids: [svid], crl: [], federatedBundles: {} };
-}
-
-const authorityAt = (clock: ManualClock): Forged =>
-  forge({ ca: true, notBefore: clock.now() - HOUR, notAfter: clock.now() + 100 * HOUR });
-
-function anyone(): Enforcement {
-  const enforcement = new Enforcement();
-  const metadata = { name: 'anyone', namespace: 'bank-a' };
-  const bodyJson = JSON.stringify({ metadata, spec: { rules: [{}] } });
-  const upserts = [{ kind: 'AuthorizationPolicy', key: 'bank-a/anyone', bodyJson }];
-  enforcement.apply({ trustDomain: 'bank-a', revision: 1n, full: true, upserts, removals: [] });
-  return enforcement;
-}
-
-interface Served {
-  readonly clock: ManualClock;
-  readonly authority: Forged;
-  readonly identity: Identity;
-  readonly receipts: Receipt[];
-  readonly pool: ServicePool;
-  ask(): Promise<{ status: number; code: unknown }>;
-}
-
-interface Setting {
-  readonly handler?: Handler;
-  readonly reserve?: () => (receipt: Receipt) => void;
-}
-
-async function serving(run: (served: Served) => Promise<void>, setting: Setting = {}): Promise<void> {
-  const clock = new ManualClock(Date.UTC(2026, 5, 1));
-  const authority = authorityAt(clock);
-  const identity = new Identity(clock);
-  // The client has a clock of its own, so that only the server's judgement is tried.
-  const client = new Identity(new ManualClock(clock.now()));
-  identity.apply(message(clock, authority));
-  client.apply(message(clock, authority, [authority], 2 * HOUR));
-  const receipts: Receipt[] = [];
-  const server = createGuardedServer(
-    {
-      identity,
-      enforcement: anyone(),
-      self: () => service,
-      reserve: setting.reserve ?? (() => (receipt) => receipts.push(receipt)),
-      fetch: () => Promise.reject(new Fault('SERVICE_UNKNOWN', 'there is no other service')),
-      clock,
-      random: systemRandom,
-    },
-    setting.handler ?? (async () => ({ body: '{}' })),
-  ).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port }: AddressInfo = Object(server.address());
-  const there = { ...service, endpoints: [{ host: '127.0.0.1', port }] };
-  const pool = new ServicePool(() => dialService(there, client, (chain) => void client.verify(chain, 'server')));
-  try {
-    await run({ clock, authority, identity, receipts, pool, ask: async () => seen(await pool.request('/', 'x', {})) });
-  } finally {
-    pool.close();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
-
-async function seen(answer: FetchResponse): Promise<{ status: number; code: unknown }> {
-  return { status: answer.status, code: Object(await answer.json()).code };
-}
 
 test('denies on open and new connections at the end of its own SVID, with a receipt, and goes on with a new one', () =>
   serving(async ({ clock, authority, identity, receipts, pool, ask }) => {
@@ -108,9 +16,9 @@ test('denies on open and new connections at the end of its own SVID, with a rece
     clock.advance(HOUR - 1);
     assert.equal((await ask()).status, 200);
     clock.advance(1);
-    assert.deepEqual(await ask(), { status: 503, code: 'IDENTITY_UNAVAILABLE' });
+    assert.deepEqual(await codes(ask()), [503, 'IDENTITY_UNAVAILABLE']);
     pool.close();
-    assert.deepEqual(await ask(), { status: 503, code: 'IDENTITY_UNAVAILABLE' });
+    assert.deepEqual(await codes(ask()), [503, 'IDENTITY_UNAVAILABLE']);
     assert.deepEqual(
       receipts.map(({ effect, workload }) => [effect, workload]),
       ['allow', 'allow', 'deny', 'deny'].map((effect) => [effect, ID]),
@@ -124,14 +32,14 @@ test('a connection is denied at the end of the SVID that its peer came with', ()
     assert.equal((await ask()).status, 200);
     clock.advance(2 * HOUR);
     identity.apply(message(clock, authority));
-    assert.deepEqual(await ask(), { status: 401, code: 'PEER_CERTIFICATE_EXPIRED' });
+    assert.deepEqual(await codes(ask()), [401, 'PEER_CERTIFICATE_EXPIRED']);
   }));
 
 test('an authority that is taken out of the bundle ends open connections, one that stays does not', () =>
   serving(async ({ clock, authority, identity, ask }) => {
     assert.equal((await ask()).status, 200);
     const next = authorityAt(clock);
-    identity.apply(message(clock, next, [authority, next]));
+    identity.apply(message(clock, next, { trusted: [authority, next] }));
     assert.equal((await ask()).status, 200);
     identity.apply(message(clock, next));
     assert.equal((await ask()).code, 'PEER_CHAIN_UNTRUSTED');

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { faultOfParser } from '#http';
+import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS, toFault } from '#kernel';
 import { peerChain } from '#wire';
 import { pemCertificates } from '#x509';
@@ -58,6 +58,9 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     else refuseConnection(options, socket, faultOfParser(error));
   });
+  // What Node would answer by itself, or drop, without a receipt.
+  server.on('connect', (_request, socket) => refuseConnection(options, socket, noTunnel()));
+  server.on('checkExpectation', ({ socket }) => refuseConnection(options, socket, unmetExpectation()));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void answer(options, handler, underWay, { request, response, peer: peers.get(request.socket) });
   });
