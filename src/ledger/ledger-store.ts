@@ -19,7 +19,8 @@ export interface LedgerStore extends Closeable {
   last(trustDomain: string): Promise<LedgerRecord | undefined>;
   /** Writes all records durably, or none. Throws `ALREADY_EXISTS` when an index is taken. */
   append(records: readonly LedgerRecord[]): Promise<void>;
-  has(trustDomain: string, receiptId: string): Promise<boolean>;
+  /** Those of some receipt ids that the trust domain's ledger holds. */
+  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly string[]>;
   /** Records whose txn or receipt id it is, of every trust domain. */
   find(id: string): Promise<readonly LedgerRecord[]>;
   recent(limit: number): Promise<readonly LedgerRecord[]>;

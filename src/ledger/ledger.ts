@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Receipt } from '#chain';
-import { Fault, LIMITS } from '#kernel';
+import { Fault, faultCode, LIMITS } from '#kernel';
 import type { LedgerRecord, LedgerStore } from './ledger-store.ts';
 
 /** The hash before the first record. */
@@ -17,6 +17,20 @@ export interface Verification {
 }
 
 const PAGE = 1000;
+/** Each conflict is another server's success, so this bounds the wait and nothing else. */
+const ATTEMPTS = 200;
+
+interface Head {
+  readonly index: number;
+  readonly hash: string;
+}
+
+type Written = Omit<LedgerRecord, 'index' | 'hash'>;
+
+interface Batch {
+  readonly receipts: Written[];
+  readonly done: PromiseWithResolvers<void>;
+}
 
 /**
  * Receipts, one append-only log per trust domain. Each record's hash covers the hash before it and the exact bytes stored, so that a record
@@ -24,17 +38,27 @@ const PAGE = 1000;
  */
 export class Ledger {
   readonly #store: LedgerStore;
-  #writing: Promise<unknown> = Promise.resolve();
+  /** Where each ledger ends, as this process knows it; another server may have gone on. */
+  readonly #heads = new Map<string, Head>();
+  #waiting: Batch = newBatch();
+  #writing: Promise<void> | undefined;
 
   constructor(store: LedgerStore) {
     this.#store = store;
   }
 
-  /** Appends receipts durably; those that are there already (by id) are left out. Returns how many were accepted, old ones included. */
-  append(receipts: readonly Receipt[]): Promise<number> {
-    const written = this.#writing.then(() => this.#append(receipts));
-    this.#writing = written.catch(() => undefined);
-    return written;
+  /**
+   * Appends receipts durably; those that are there already (by id) are left out. Returns how many were accepted, old ones included. Whoever
+   * calls while a write is under way shares the next one. Throws `LIMIT_EXCEEDED` for a receipt that is too large, before anything is written.
+   */
+  async append(receipts: readonly Receipt[]): Promise<number> {
+    if (receipts.length === 0) return 0;
+    const wanted = receipts.map(written);
+    this.#waiting.receipts.push(...wanted);
+    const { done } = this.#waiting;
+    this.#writing ??= this.#write();
+    await done.promise;
+    return receipts.length;
   }
 
   /** Every receipt of the transaction that a txn or receipt id belongs to. */
@@ -58,25 +82,64 @@ export class Ledger {
     return results;
   }
 
-  async #append(receipts: readonly Receipt[]): Promise<number> {
-    const heads = new Map<string, { index: number; hash: string }>();
-    const records: LedgerRecord[] = [];
-    const ids = new Set<string>();
-    for (const receipt of receipts) {
-      // An id is a trust domain's own: another one's receipt of the same id must not suppress it.
-      const identity = `${receipt.trustDomain} ${receipt.id}`;
-      if (ids.has(identity) || (await this.#store.has(receipt.trustDomain, receipt.id))) continue;
-      ids.add(identity);
-      const head = heads.get(receipt.trustDomain) ?? (await this.#head(receipt.trustDomain));
-      const record = newRecord(receipt, head);
-      heads.set(receipt.trustDomain, { index: record.index + 1, hash: record.hash });
-      records.push(record);
+  /** Writes what waits, and what came to wait meanwhile, until nothing does. */
+  async #write(): Promise<void> {
+    // Callers of this turn of the loop share the first write too.
+    await Promise.resolve();
+    while (this.#waiting.receipts.length > 0) {
+      const { receipts, done } = this.#waiting;
+      this.#waiting = newBatch();
+      try {
+        await this.#append(receipts);
+        done.resolve();
+      } catch (error) {
+        done.reject(error);
+      }
     }
-    if (records.length > 0) await this.#store.append(records);
-    return receipts.length;
+    this.#writing = undefined;
   }
 
-  async #head(trustDomain: string): Promise<{ index: number; hash: string }> {
+  async #append(receipts: readonly Written[]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const { records, heads } = await this.#chain(receipts);
+      if (records.length === 0) return;
+      try {
+        await this.#store.append(records);
+        for (const [trustDomain, head] of heads) this.#heads.set(trustDomain, head);
+        return;
+      } catch (error) {
+        // Another server wrote to the same ledger: go on from where it ends now, without what it may have written of these.
+        this.#heads.clear();
+        if (faultCode(error) !== 'ALREADY_EXISTS' || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #chain(receipts: readonly Written[]): Promise<{ records: LedgerRecord[]; heads: Map<string, Head> }> {
+    const heads = new Map<string, Head>();
+    const records: LedgerRecord[] = [];
+    for (const [trustDomain, some] of Map.groupBy(receipts, (receipt) => receipt.trustDomain)) {
+      // An id is a trust domain's own: another one's receipt of the same id must not suppress it.
+      const ids = new Set(
+        await this.#store.known(
+          trustDomain,
+          some.map(({ receiptId }) => receiptId),
+        ),
+      );
+      let head = this.#heads.get(trustDomain) ?? (await this.#head(trustDomain));
+      for (const receipt of some) {
+        if (ids.has(receipt.receiptId)) continue;
+        ids.add(receipt.receiptId);
+        const record = { ...receipt, index: head.index, hash: hashRecord(head.hash, receipt.body) };
+        head = { index: record.index + 1, hash: record.hash };
+        records.push(record);
+      }
+      heads.set(trustDomain, head);
+    }
+    return { records, heads };
+  }
+
+  async #head(trustDomain: string): Promise<Head> {
     const last = await this.#store.last(trustDomain);
     return last === undefined ? { index: 0, hash: EMPTY_HEAD } : { index: last.index + 1, hash: last.hash };
   }
@@ -102,12 +165,15 @@ export function hashRecord(previous: string, body: string): string {
   return createHash('sha256').update(Buffer.from(previous, 'hex')).update(body, 'utf8').digest('hex');
 }
 
-function newRecord(receipt: Receipt, head: { readonly index: number; readonly hash: string }): LedgerRecord {
+function written(receipt: Receipt): Written {
   const body = JSON.stringify(receipt);
   if (Buffer.byteLength(body) > LIMITS.receiptBytes.value)
     throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
-  const { trustDomain, id, txn } = receipt;
-  return { trustDomain, index: head.index, receiptId: id, txn, body, hash: hashRecord(head.hash, body) };
+  return { trustDomain: receipt.trustDomain, receiptId: receipt.id, txn: receipt.txn, body };
+}
+
+function newBatch(): Batch {
+  return { receipts: [], done: Promise.withResolvers() };
 }
 
 /** The columns that a record is found by must say what its hashed body says. */

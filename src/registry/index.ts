@@ -5,6 +5,7 @@ export type { Draft, PlannedChange } from './draft.ts';
 export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
 export type { HeldEntry } from './entry-index.ts';
 export { journalLog } from './log-names.ts';
+export { MemoryStore } from './memory-store.ts';
 export {
   type Committed,
   type CommittedChange,
@@ -13,6 +14,7 @@ export {
   Registry,
   type RegistryOptions,
 } from './registry.ts';
+export { type ContractRule, type StorePlace, storeContract } from './store.contract.ts';
 export {
   type Change,
   type Commit,

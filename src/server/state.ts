@@ -46,8 +46,8 @@ export class State implements Closeable {
     } catch (cause) {
       throw new Fault('DIRECTORY_UNWRITABLE', `${options.dataDir} cannot be written`, { cause });
     }
-    const store = new SqliteStore(join(options.dataDir, 'registry.db'));
-    const ledgerStore = new SqliteLedgerStore(join(options.dataDir, 'ledger.db'));
+    const store = await SqliteStore.open(join(options.dataDir, 'registry.db'));
+    const ledgerStore = await SqliteLedgerStore.open(join(options.dataDir, 'ledger.db'));
     const { clock, random } = options;
     const ledger = new Ledger(ledgerStore);
     const recorder = new Recorder(ledger, clock, random);

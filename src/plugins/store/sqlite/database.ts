@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { Fault } from '#kernel';
 
@@ -11,8 +12,9 @@ export type Migration = (database: DatabaseSync) => void;
  * file version 1. Throws `STORE_SCHEMA_NEWER` for a file that a newer version wrote, `DIRECTORY_UNWRITABLE`.
  */
 export function openDatabase(file: string, migrations: readonly Migration[]): DatabaseSync {
-  const mask = process.umask(0o077);
   try {
+    // Made here with its mode, which the write-ahead log inherits: a worker has no umask of its own.
+    closeSync(openSync(file, 'a', 0o600));
     const database = new DatabaseSync(file);
     database.exec(
       'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON',
@@ -35,8 +37,6 @@ export function openDatabase(file: string, migrations: readonly Migration[]): Da
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new Fault('DIRECTORY_UNWRITABLE', `the database ${file} cannot be opened`, { cause });
-  } finally {
-    process.umask(mask);
   }
 }
 

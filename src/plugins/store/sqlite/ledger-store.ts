@@ -1,84 +1,48 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { LedgerRecord, LedgerStore } from '#ledger';
-import { numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
+import { DatabaseWorker } from './database-worker.ts';
 
-const SCHEMA = `
-  CREATE TABLE record (
-    trust_domain TEXT NOT NULL, position INTEGER NOT NULL, receipt_id TEXT NOT NULL, txn TEXT NOT NULL, body TEXT NOT NULL,
-    hash TEXT NOT NULL, PRIMARY KEY (trust_domain, position), UNIQUE (trust_domain, receipt_id)
-  ) STRICT;
-  CREATE INDEX record_by_txn ON record (txn);
-  CREATE INDEX record_by_receipt ON record (receipt_id)`;
-
-/** Ledgers in one SQLite file. */
+/** Ledgers in one SQLite file, which this process alone writes. Transactions run in a worker. */
 export class SqliteLedgerStore implements LedgerStore {
-  readonly #database: DatabaseSync;
+  readonly #worker: DatabaseWorker<'ledger'>;
 
-  constructor(file: string) {
-    this.#database = openDatabase(file, [(database) => database.exec(SCHEMA)]);
+  private constructor(worker: DatabaseWorker<'ledger'>) {
+    this.#worker = worker;
   }
 
-  async last(trustDomain: string): Promise<LedgerRecord | undefined> {
-    return this.#all('SELECT * FROM record WHERE trust_domain = ? ORDER BY position DESC LIMIT 1', trustDomain)[0];
+  /** Brings the file's schema up. Throws `STORE_SCHEMA_NEWER`, `DIRECTORY_UNWRITABLE`. */
+  static async open(file: string): Promise<SqliteLedgerStore> {
+    return new SqliteLedgerStore(await DatabaseWorker.open('ledger', file));
   }
 
-  async append(records: readonly LedgerRecord[]): Promise<void> {
-    const insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)');
-    transaction(this.#database, () => {
-      for (const { trustDomain, index, receiptId, txn, body, hash } of records)
-        insert.run(trustDomain, index, receiptId, txn, body, hash);
-    });
+  last(trustDomain: string): Promise<LedgerRecord | undefined> {
+    return this.#worker.call('last', trustDomain);
   }
 
-  async has(trustDomain: string, receiptId: string): Promise<boolean> {
-    return (
-      this.#database
-        .prepare('SELECT 1 FROM record WHERE trust_domain = ? AND receipt_id = ?')
-        .get(trustDomain, receiptId) !== undefined
-    );
+  append(records: readonly LedgerRecord[]): Promise<void> {
+    return this.#worker.call('append', records);
   }
 
-  async find(id: string): Promise<readonly LedgerRecord[]> {
-    return this.#all('SELECT * FROM record WHERE txn = ? OR receipt_id = ?', id, id);
+  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly string[]> {
+    return this.#worker.call('known', trustDomain, receiptIds);
   }
 
-  async recent(limit: number): Promise<readonly LedgerRecord[]> {
-    return this.#all('SELECT * FROM record ORDER BY rowid DESC LIMIT ?', limit);
+  find(id: string): Promise<readonly LedgerRecord[]> {
+    return this.#worker.call('find', id);
   }
 
-  async read(trustDomain: string, from: number, limit: number): Promise<readonly LedgerRecord[]> {
-    return this.#all(
-      'SELECT * FROM record WHERE trust_domain = ? AND position >= ? ORDER BY position LIMIT ?',
-      trustDomain,
-      from,
-      limit,
-    );
+  recent(limit: number): Promise<readonly LedgerRecord[]> {
+    return this.#worker.call('recent', limit);
   }
 
-  async trustDomains(): Promise<readonly string[]> {
-    const rows: Row[] = this.#database.prepare('SELECT DISTINCT trust_domain FROM record ORDER BY trust_domain').all();
-    return rows.map((row) => textOf(row.trust_domain));
+  read(trustDomain: string, from: number, limit: number): Promise<readonly LedgerRecord[]> {
+    return this.#worker.call('read', trustDomain, from, limit);
   }
 
-  async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+  trustDomains(): Promise<readonly string[]> {
+    return this.#worker.call('trustDomains');
   }
 
-  #all(sql: string, ...values: (string | number)[]): LedgerRecord[] {
-    return this.#database
-      .prepare(sql)
-      .all(...values)
-      .map(toRecord);
+  close(): Promise<void> {
+    return this.#worker.close();
   }
-}
-
-function toRecord(row: Row): LedgerRecord {
-  return {
-    trustDomain: textOf(row.trust_domain),
-    index: numberOf(row.position),
-    receiptId: textOf(row.receipt_id),
-    txn: textOf(row.txn),
-    body: textOf(row.body),
-    hash: textOf(row.hash),
-  };
 }

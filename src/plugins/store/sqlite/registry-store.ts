@@ -1,36 +1,46 @@
 import type { Commit, PendingReceipt, Since, Snapshot, Store, Use } from '#registry';
-import { RegistryTables } from './registry-tables.ts';
+import { readChange, readResource, writeCommit } from '../rows.ts';
+import { DatabaseWorker } from './database-worker.ts';
 
-/** The registry in one SQLite file, which this process alone writes. */
+/** The registry in one SQLite file, which this process alone writes. Transactions run in a worker: nothing here blocks. */
 export class SqliteStore implements Store {
-  readonly #tables: RegistryTables;
+  readonly #worker: DatabaseWorker<'registry'>;
 
-  constructor(file: string) {
-    this.#tables = new RegistryTables(file);
+  private constructor(worker: DatabaseWorker<'registry'>) {
+    this.#worker = worker;
+  }
+
+  /** Brings the file's schema up. Throws `STORE_SCHEMA_NEWER`, `DIRECTORY_UNWRITABLE`. */
+  static async open(file: string): Promise<SqliteStore> {
+    return new SqliteStore(await DatabaseWorker.open('registry', file));
   }
 
   async load(): Promise<Snapshot> {
-    return this.#tables.load();
+    const { revisions, rows } = await this.#worker.call('load');
+    return { revisions: new Map(revisions), resources: rows.map(readResource) };
   }
 
   async since(log: string, revision: number): Promise<Since> {
-    return this.#tables.since(log, revision);
+    const { snapshotAt, rows } = await this.#worker.call('since', log, revision);
+    return snapshotAt === undefined
+      ? { kind: 'changes', changes: rows.map(readChange) }
+      : { kind: 'snapshot', revision: snapshotAt, resources: rows.map(readResource) };
   }
 
-  async commit(commit: Commit): Promise<boolean> {
-    return this.#tables.commit(commit);
+  commit(commit: Commit): Promise<boolean> {
+    return this.#worker.call('commit', writeCommit(commit));
   }
 
-  async pendingReceipts(limit: number): Promise<readonly PendingReceipt[]> {
-    return this.#tables.pendingReceipts(limit);
+  pendingReceipts(limit: number): Promise<readonly PendingReceipt[]> {
+    return this.#worker.call('pendingReceipts', limit);
   }
 
-  async recordUse(uses: readonly Use[]): Promise<void> {
-    this.#tables.recordUse(uses);
+  recordUse(uses: readonly Use[]): Promise<void> {
+    return this.#worker.call('recordUse', uses);
   }
 
-  async uses(trustDomain: string): Promise<readonly Use[]> {
-    return this.#tables.uses(trustDomain);
+  uses(trustDomain: string): Promise<readonly Use[]> {
+    return this.#worker.call('uses', trustDomain);
   }
 
   /** Nobody else writes to the file of a running server. */
@@ -38,7 +48,7 @@ export class SqliteStore implements Store {
     return () => undefined;
   }
 
-  async close(): Promise<void> {
-    this.#tables.close();
+  close(): Promise<void> {
+    return this.#worker.close();
   }
 }

@@ -1,25 +1,14 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { Fault } from '#kernel';
-import {
-  type Change,
-  type Commit,
-  type LoggedChange,
-  type PendingReceipt,
-  type Since,
-  type Snapshot,
-  STORED_KINDS,
-  type StoredKind,
-  type StoredResource,
-  type Use,
-} from '#registry';
-import { RESOURCE_KINDS } from '#wire';
-import { numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
+import type { PendingReceipt, Use } from '#registry';
+import { COMPACT_EVERY, KEEP_REVISIONS, type LogRow, type WrittenCommit } from '../rows.ts';
+import { numberOf, openDatabase, optionalText, type Row, textOf, transaction } from './database.ts';
 import { REGISTRY_MIGRATIONS } from './registry-schema.ts';
 
-/** Revisions of a log that stay readable one by one; older ones are what the log holds. */
-const KEEP_REVISIONS = 1000;
-/** Compacted together, so that it costs each commit little. */
-const COMPACT_EVERY = 500;
+/** What a log's follower gets: changes after its revision, or, past the compacted ones, what the log holds at `revision`. */
+export interface SinceRows {
+  readonly snapshotAt?: number;
+  readonly rows: readonly LogRow[];
+}
 
 /** The registry's tables in one SQLite file. Every call blocks for the length of a transaction. */
 export class RegistryTables {
@@ -30,44 +19,39 @@ export class RegistryTables {
     this.#database = openDatabase(file, REGISTRY_MIGRATIONS);
   }
 
-  load(): Snapshot {
+  load(): { readonly revisions: readonly (readonly [string, number])[]; readonly rows: readonly LogRow[] } {
     return transaction(this.#database, () => ({
-      revisions: new Map(
-        this.#all('SELECT log, value FROM revision').map((row) => [textOf(row.log), numberOf(row.value)]),
-      ),
-      resources: this.#all('SELECT log, kind, key, body, revision FROM resource ORDER BY revision').map(toResource),
+      revisions: this.#all('SELECT log, value FROM revision').map((row) => [textOf(row.log), numberOf(row.value)]),
+      rows: this.#all('SELECT log, kind, key, body, revision FROM resource ORDER BY revision').map(toLogRow),
     }));
   }
 
-  since(log: string, revision: number): Since {
+  since(log: string, revision: number): SinceRows {
     return transaction(this.#database, () => {
       const row = this.#statement('SELECT value, compacted FROM revision WHERE log = ?').get(log);
       if (row !== undefined && numberOf(row.compacted) > revision) {
-        const held = 'SELECT log, kind, key, body, revision FROM resource WHERE log = ? ORDER BY revision';
-        return { kind: 'snapshot', revision: numberOf(row.value), resources: this.#all(held, log).map(toResource) };
+        const sql = 'SELECT log, kind, key, body, revision FROM resource WHERE log = ? ORDER BY revision';
+        return { snapshotAt: numberOf(row.value), rows: this.#all(sql, log).map(toLogRow) };
       }
       const sql = 'SELECT log, kind, key, body, revision FROM change WHERE log = ? AND revision > ? ORDER BY revision';
-      return { kind: 'changes', changes: this.#all(sql, log, revision).map(toChange) };
+      return { rows: this.#all(sql, log, revision).map(toLogRow) };
     });
   }
 
-  commit({ logs, receipts = [], delivered = [] }: Commit): boolean {
-    return transaction(
-      this.#database,
-      () => {
-        for (const { log, expected, changes } of logs) {
-          if (!this.#raise(log, expected)) return false;
-          for (const change of changes) this.#write(log, expected + 1, change);
-          if ((expected + 1) % COMPACT_EVERY === 0) this.#compact(log, expected + 1 - KEEP_REVISIONS);
-        }
-        const insert = this.#statement('INSERT OR IGNORE INTO receipt (trust_domain, id, body) VALUES (?, ?, ?)');
-        for (const { trustDomain, id, body } of receipts) insert.run(trustDomain, id, body);
-        const forget = this.#statement('DELETE FROM receipt WHERE id = ?');
-        for (const id of delivered) forget.run(id);
-        return true;
-      },
-      (written) => written,
-    );
+  commit({ logs, receipts, delivered }: WrittenCommit): boolean {
+    const write = (): boolean => {
+      for (const { log, expected, changes } of logs) {
+        if (!this.#raise(log, expected)) return false;
+        for (const change of changes) this.#write(log, expected + 1, change);
+        if ((expected + 1) % COMPACT_EVERY === 0) this.#compact(log, expected + 1 - KEEP_REVISIONS);
+      }
+      const insert = this.#statement('INSERT OR IGNORE INTO receipt (trust_domain, id, body) VALUES (?, ?, ?)');
+      for (const { trustDomain, id, body } of receipts) insert.run(trustDomain, id, body);
+      const forget = this.#statement('DELETE FROM receipt WHERE id = ?');
+      for (const id of delivered) forget.run(id);
+      return true;
+    };
+    return transaction(this.#database, write, (written) => written);
   }
 
   pendingReceipts(limit: number): readonly PendingReceipt[] {
@@ -98,6 +82,7 @@ export class RegistryTables {
   }
 
   close(): void {
+    this.#prepared.clear();
     if (this.#database.isOpen) this.#database.close();
   }
 
@@ -110,12 +95,15 @@ export class RegistryTables {
     return Number(this.#statement(sql).run(log, expected).changes) === 1;
   }
 
-  #write(log: string, revision: number, { kind, key, body }: Change): void {
-    const text = body === null ? null : JSON.stringify(body);
-    this.#statement('INSERT INTO change VALUES (?, ?, ?, ?, ?)').run(log, revision, kind, key, text);
-    if (text === null)
+  #write(
+    log: string,
+    revision: number,
+    { kind, key, body }: { readonly kind: string; readonly key: string; readonly body: string | null },
+  ): void {
+    this.#statement('INSERT INTO change VALUES (?, ?, ?, ?, ?)').run(log, revision, kind, key, body);
+    if (body === null)
       this.#statement('DELETE FROM resource WHERE log = ? AND kind = ? AND key = ?').run(log, kind, key);
-    else this.#statement('INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)').run(log, kind, key, text, revision);
+    else this.#statement('INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?)').run(log, kind, key, body, revision);
   }
 
   #compact(log: string, floor: number): void {
@@ -138,23 +126,12 @@ export class RegistryTables {
   }
 }
 
-function toResource(row: Row): StoredResource {
+function toLogRow(row: Row): LogRow {
   return {
     log: textOf(row.log),
-    kind: kindOf(row.kind),
+    kind: textOf(row.kind),
     key: textOf(row.key),
-    body: row.body === null ? null : JSON.parse(textOf(row.body)),
+    body: optionalText(row.body) ?? null,
     revision: numberOf(row.revision),
   };
-}
-
-function toChange(row: Row): LoggedChange {
-  return { ...toResource(row), removed: row.body === null };
-}
-
-function kindOf(value: unknown): StoredKind {
-  const kind = [...RESOURCE_KINDS, ...STORED_KINDS].find((known) => known === value);
-  if (kind === undefined)
-    throw new Fault('STORE_SCHEMA_NEWER', 'the store holds a kind of resource that this version does not know');
-  return kind;
 }

@@ -44,8 +44,8 @@ async function inDirectory(run: (directory: string) => Promise<void>): Promise<v
   }
 }
 
-const open = (directory: string, clock = new ManualClock()): Promise<Registry> =>
-  Registry.open({ store: new SqliteStore(join(directory, 'registry.db')), clock, random: systemRandom });
+const open = async (directory: string, clock = new ManualClock()): Promise<Registry> =>
+  Registry.open({ store: await SqliteStore.open(join(directory, 'registry.db')), clock, random: systemRandom });
 
 test('a revision is raised once a commit, and not by a commit that changes nothing', () =>
   inDirectory(async (directory) => {
@@ -159,10 +159,7 @@ test('a store of a newer version is refused with a sentence', () =>
     const newer = new DatabaseSync(file);
     newer.exec('PRAGMA user_version = 99');
     newer.close();
-    assert.throws(
-      () => new SqliteStore(file),
-      (error) => faultCode(error) === 'STORE_SCHEMA_NEWER',
-    );
+    await assert.rejects(SqliteStore.open(file), (error) => faultCode(error) === 'STORE_SCHEMA_NEWER');
   }));
 
 const receipt = (id: string, extra: Partial<Receipt> = {}): Receipt => ({
@@ -180,7 +177,7 @@ const receipt = (id: string, extra: Partial<Receipt> = {}): Receipt => ({
 
 test('a receipt is written once, whoever reports it how often', () =>
   inDirectory(async (directory) => {
-    const ledger = new Ledger(new SqliteLedgerStore(join(directory, 'ledger.db')));
+    const ledger = new Ledger(await SqliteLedgerStore.open(join(directory, 'ledger.db')));
     await Promise.all([
       ledger.append([receipt('1'), receipt('2'), receipt('1')]),
       ledger.append([receipt('2'), receipt('3')]),
@@ -195,7 +192,7 @@ test('a receipt is written once, whoever reports it how often', () =>
 
 test('a receipt of one trust domain cannot suppress one of another by taking its id', () =>
   inDirectory(async (directory) => {
-    const ledger = new Ledger(new SqliteLedgerStore(join(directory, 'ledger.db')));
+    const ledger = new Ledger(await SqliteLedgerStore.open(join(directory, 'ledger.db')));
     await ledger.append([receipt('1', { trustDomain: 'bank-b' })]);
     await ledger.append([receipt('1'), receipt('1', { trustDomain: 'bank-b' })]);
     assert.deepEqual(
@@ -217,7 +214,7 @@ for (const [what, sql] of [
   test(`a record that was ${what} is found by verification`, () =>
     inDirectory(async (directory) => {
       const file = join(directory, 'ledger.db');
-      const ledger = new Ledger(new SqliteLedgerStore(file));
+      const ledger = new Ledger(await SqliteLedgerStore.open(file));
       await ledger.append(['1', '2', '3', '4', '5'].map((id) => receipt(id)));
       const attacker = new DatabaseSync(file);
       attacker.exec(sql);
