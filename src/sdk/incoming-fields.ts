@@ -15,7 +15,6 @@ const SINGLE: ReadonlySet<string> = new Set([
  */
 export function assertReadable(rawHeaders: readonly string[]): void {
   const fields = fieldsOf(rawHeaders);
-  assertSingleFields(fields);
   const seen = new Set<string>();
   for (const { name } of fields) {
     const normal = normalName(name);
@@ -24,6 +23,7 @@ export function assertReadable(rawHeaders: readonly string[]): void {
     if (seen.has(normal)) throw new Fault(code, 'a field that carries an identity occurs twice');
     seen.add(normal);
   }
+  assertSingleFields(fields);
 }
 
 export interface Proven {
