@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMITS } from '#kernel';
 import { findNearest } from './nearest.ts';
 import { describeValue, formatPath, type Problem } from './problem.ts';
 
@@ -13,7 +14,7 @@ export function explainIssues(
   value: unknown,
   issues: readonly z.core.$ZodIssue[],
 ): readonly Located[] {
-  return issues.flatMap((issue) => explain(schema, value, issue, []));
+  return issues.slice(0, LIMITS.reportedProblems.value).flatMap((issue) => explain(schema, value, issue, []));
 }
 
 function explain(
@@ -25,9 +26,11 @@ function explain(
   const at = [...prefix, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeys(schema, at);
-    return issue.keys.map((key) =>
-      problem([...at, key], `one of ${known.join(', ')}`, `the unknown key "${key}"`, findNearest(key, known)),
-    );
+    return issue.keys
+      .slice(0, LIMITS.reportedProblems.value)
+      .map((key) =>
+        problem([...at, key], `one of ${known.join(', ')}`, `the unknown key "${key}"`, findNearest(key, known)),
+      );
   }
   const found = valueAt(value, at);
   const options = issue.code === 'invalid_value' ? issue.values.map(String) : [];

@@ -15,6 +15,7 @@ export type {
 } from './document.ts';
 export { findDurationSeconds } from './duration.ts';
 export { type LoadedDocument, loadDocuments } from './load-documents.ts';
-export { parseDocument } from './parse-document.ts';
+export { findNearest } from './nearest.ts';
+export { checkDocument, parseDocument } from './parse-document.ts';
 export { configFault, formatProblem, type Problem } from './problem.ts';
 export { type Converted, toResource } from './to-resource.ts';

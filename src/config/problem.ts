@@ -1,4 +1,4 @@
-import { Fault } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
 
 /** One thing that is wrong with a document, with what an operator needs to find and mend it. */
 export interface Problem {
@@ -22,17 +22,32 @@ export function formatProblem(problem: Problem): string {
 }
 
 /** All problems at once; `details.problems` holds them. */
-export function configFault(problems: readonly Problem[]): Fault {
-  const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`;
-  return new Fault('CONFIG_INVALID', `the configuration has ${count}:\n  ${problems.map(formatProblem).join('\n  ')}`, {
-    details: { problems },
-  });
+export function configFault(
+  problems: readonly Problem[],
+  code: 'CONFIG_INVALID' | 'CONFIG_UNREADABLE' = 'CONFIG_INVALID',
+  total = problems.length,
+): Fault {
+  const [only] = problems;
+  const lines = problems.slice(0, LIMITS.reportedProblems.value).map(formatProblem);
+  if (total > lines.length) lines.push(`and ${total - lines.length} more`);
+  const sentence =
+    only !== undefined && total === 1
+      ? formatProblem(only)
+      : `the configuration has ${total} problems:\n  ${lines.join('\n  ')}`;
+  return new Fault(code, sentence, { details: { problems } });
 }
 
 export function formatPath(path: readonly PropertyKey[]): string {
   return path
     .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`))
     .join('');
+}
+
+/** The parts of a path that `formatPath` made; a key that holds a dot or bracket is not found again. */
+export function parsePath(path: string): readonly (string | number)[] {
+  return [...path.matchAll(/\[(\d+)\]|([^.[\]]+)/g)].map(([, index, key]) =>
+    index === undefined ? (key ?? '') : Number(index),
+  );
 }
 
 /** The operator's own text, shortened. */

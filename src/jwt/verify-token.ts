@@ -28,6 +28,8 @@ export interface VerifiedToken {
   /** Unix seconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
+  /** All of them, for policies that ask for one by its name. */
+  readonly claims: Readonly<Record<string, unknown>>;
 }
 
 /** `typ` of each kind: draft-ietf-oauth-transaction-tokens §5.1; ordinary JWT for resource servers that know no other. */
@@ -72,6 +74,7 @@ export async function verifyToken(question: TokenQuestion): Promise<VerifiedToke
     issuer: minter.issuer,
     issuedAt: iat,
     expiresAt: exp,
+    claims,
     ...(kind === 'txn-token' ? txnClaims(claims, audience) : internalClaims(claims, audience)),
   };
 }

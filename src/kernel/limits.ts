@@ -17,6 +17,8 @@ export const LIMITS = {
   receiptBytes: { value: 16 * 1024, why: 'one receipt in the ledger' },
   receiptBatch: { value: 500, why: 'receipts in one report' },
   documentBytes: { value: 1024 * 1024, why: 'one configuration document' },
+  documentFileBytes: { value: 8 * 1024 * 1024, why: 'one configuration file of several documents' },
+  reportedProblems: { value: 100, why: 'problems of one apply that are told one by one' },
   documentCount: { value: 10_000, why: 'documents in one apply' },
   headerBytes: { value: 32 * 1024, why: 'HTTP request head at the edge' },
   headerFields: { value: 200, why: 'fields of one HTTP request' },

@@ -6,6 +6,8 @@ export interface Decision {
   readonly code: ReasonCodeName;
   /** `namespace/policy#rule`. */
   readonly rule?: string;
+  /** Rules that match but decide nothing: of AUDIT policies, and of those that Istio's dry-run annotation marks. */
+  readonly audited?: readonly string[];
 }
 
 /** One request, as the enforcement point verified it. Absent facts are undefined, never empty text. */
@@ -16,6 +18,10 @@ export interface ReachRequest {
   readonly principal?: string;
   /** `<iss>/<sub>` parts of the verified user token. */
   readonly requestPrincipal?: { readonly iss: string; readonly sub: string };
+  /** The verified claims of the user token. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  /** Address that the connection comes from. */
+  readonly sourceIp?: string;
   readonly method: string;
   /** Canonical path without query. */
   readonly path: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuthorizationPolicyResource } from '#wire';
-import { compileReach, type ReachRequest } from './index.ts';
+import { compileReach, findReachProblem, type ReachRequest } from './index.ts';
 
 const policy = (spec: Record<string, unknown>, name = 'p', namespace = 'bank-a'): AuthorizationPolicyResource => ({
   metadata: { name, namespace },
@@ -21,6 +21,8 @@ const to = (operation: object) => ({ rules: [{ to: [{ operation }] }] });
 const when = (condition: object) => ({ rules: [{ when: [condition] }] });
 const code = (specs: readonly Record<string, unknown>[], change?: Partial<ReachRequest>): string =>
   compileReach(specs.map((spec, index) => policy(spec, `p${index}`))).decide(request(change)).code;
+
+const claims = (name: string, values: readonly string[]) => when({ key: `request.auth.claims[${name}]`, values });
 
 const SA = 'spiffe://td/ns/pay/sa/app';
 const ISS = 'spiffe://platform.example/edge';
@@ -47,11 +49,7 @@ const cases: readonly (readonly [string, readonly Record<string, unknown>[], str
     'POLICY_NO_RULE_MATCHES',
     { principal: 'spiffe://bank-b/api-gateway' },
   ],
-  [
-    'principals written with the scheme',
-    [from({ principals: ['spiffe://bank-a/api-gateway'] })],
-    'POLICY_NO_RULE_MATCHES',
-  ],
+  ['principals written with the scheme', [from({ principals: ['spiffe://bank-a/api-gateway'] })], 'POLICY_ERROR'],
   ['a prefix', [from({ principals: ['bank-a/*'] })], 'ALLOWED'],
   ['a suffix', [from({ principals: ['*/api-gateway'] })], 'ALLOWED'],
   [
@@ -114,7 +112,7 @@ const cases: readonly (readonly [string, readonly Record<string, unknown>[], str
   ],
   [
     'a field that is not evaluated',
-    [{ rules: [{}] }, { action: 'DENY', ...from({ ipBlocks: ['10.0.0.0/8'] }) }],
+    [{ rules: [{}] }, { action: 'DENY', ...from({ remoteIpBlocks: ['10.0.0.0/8'] }) }],
     'POLICY_ERROR',
   ],
   ['an action that is not offered', [{ rules: [{}] }, { action: 'CUSTOM', rules: [{}] }], 'POLICY_ERROR'],
@@ -208,6 +206,63 @@ const cases: readonly (readonly [string, readonly Record<string, unknown>[], str
   ['a request principal without a slash', [from({ requestPrincipals: ['iss'] })], 'POLICY_NO_RULE_MATCHES', USER],
   ['not a request principal, and no token', [from({ notRequestPrincipals: ['*'] })], 'ALLOWED'],
   ['an empty source', [from({})], 'POLICY_ERROR'],
+  ['an address in the block', [from({ ipBlocks: ['10.0.0.0/8'] })], 'ALLOWED', { sourceIp: '10.255.0.1' }],
+  [
+    'an address beside the block',
+    [from({ ipBlocks: ['10.0.0.0/8'] })],
+    'POLICY_NO_RULE_MATCHES',
+    { sourceIp: '11.0.0.0' },
+  ],
+  ['an IPv4 address in its IPv6 form', [from({ ipBlocks: ['10.1.2.3'] })], 'ALLOWED', { sourceIp: '::ffff:10.1.2.3' }],
+  ['an IPv6 address in the block', [from({ ipBlocks: ['fd00::/8'] })], 'ALLOWED', { sourceIp: 'fd12::1' }],
+  ['not an address', [from({ notIpBlocks: ['10.0.0.0/8'] })], 'POLICY_NO_RULE_MATCHES', { sourceIp: '10.0.0.1' }],
+  [
+    'a condition on the address, in a deny',
+    [{ rules: [{}] }, { action: 'DENY', ...when({ key: 'source.ip', values: ['::/0'] }) }],
+    'POLICY_DENIED',
+    { sourceIp: '::1' },
+  ],
+  [
+    'an address that is not told, in a deny',
+    [{ rules: [{}] }, { action: 'DENY', ...from({ ipBlocks: ['::/0'] }) }],
+    'POLICY_ERROR',
+  ],
+  [
+    'a block that is wider than its family',
+    [from({ ipBlocks: ['10.0.0.0/33'] })],
+    'POLICY_ERROR',
+    { sourceIp: '10.0.0.1' },
+  ],
+  ['a block that is a name', [from({ ipBlocks: ['localhost'] })], 'POLICY_ERROR', { sourceIp: '127.0.0.1' }],
+  ['a port that is no number', [to({ ports: ['*'] })], 'POLICY_ERROR', { port: 1 }],
+  ['a claim', [claims('group', ['staff'])], 'ALLOWED', { claims: { group: 'staff' } }],
+  ['a claim that is a list', [claims('group', ['staff'])], 'ALLOWED', { claims: { group: ['x', 'staff'] } }],
+  [
+    'another value of the claim',
+    [claims('group', ['staff'])],
+    'POLICY_NO_RULE_MATCHES',
+    { claims: { group: 'staffer' } },
+  ],
+  ['a claim that is a number', [claims('group', ['1'])], 'POLICY_NO_RULE_MATCHES', { claims: { group: 1 } }],
+  ['a claim without token', [claims('group', ['*'])], 'POLICY_NO_RULE_MATCHES'],
+  ['a claim of the prototype', [claims('constructor', ['*'])], 'POLICY_NO_RULE_MATCHES', { claims: {} }],
+  ['a claim within a claim', [claims('tctx][tier', ['gold'])], 'ALLOWED', { claims: { tctx: { tier: 'gold' } } }],
+  ['a word of the scope', [claims('scope', ['read'])], 'ALLOWED', { claims: { scope: 'read write' } }],
+  [
+    'a part of a word of the scope',
+    [claims('scope', ['rea'])],
+    'POLICY_NO_RULE_MATCHES',
+    { claims: { scope: 'read' } },
+  ],
+  ['a claim whose brackets are no chain', [claims('[group]', ['staff'])], 'POLICY_ERROR'],
+  [
+    'the audience',
+    [when({ key: 'request.auth.audiences', values: ['bank-a'] })],
+    'ALLOWED',
+    { claims: { aud: 'bank-a' } },
+  ],
+  ['an AUDIT alone', [{ action: 'AUDIT', rules: [{}] }], 'POLICY_NO_POLICY'],
+  ['an AUDIT beside an allow', [{ rules: [{}] }, { action: 'AUDIT', rules: [{}] }], 'ALLOWED'],
 ];
 
 for (const [what, specs, expected, change] of cases) {
@@ -218,6 +273,45 @@ test('a policy of another namespace selects nothing', () => {
   const reach = compileReach([policy({ rules: [{}] }, 'p', 'bank-b')]);
   assert.equal(reach.decide(request()).code, 'POLICY_NO_POLICY');
 });
+
+test('a policy of the root namespace selects in every namespace, and its selector still counts', () => {
+  const root = (spec: Record<string, unknown>) =>
+    compileReach([policy(spec, 'p', 'istio-system')]).decide(request()).code;
+  assert.equal(root({ rules: [{}] }), 'ALLOWED');
+  assert.equal(root({ rules: [{}], selector: { matchLabels: { app: 'x' } } }), 'POLICY_NO_POLICY');
+});
+
+test('a root DENY is not carved out by an allow of the namespace', () => {
+  const reach = compileReach([policy({ rules: [{}] }), policy({ action: 'DENY', rules: [{}] }, 'p', 'istio-system')]);
+  assert.equal(reach.decide(request()).rule, 'istio-system/p#0');
+});
+
+test('a policy on trial neither opens nor closes; what it would match is told', () => {
+  const trial = (spec: Record<string, unknown>): AuthorizationPolicyResource => ({
+    metadata: { name: 't', namespace: 'bank-a', annotations: { 'istio.io/dry-run': 'true' } },
+    spec,
+  });
+  assert.deepEqual(compileReach([trial({ rules: [{}] })]).decide(request()), {
+    effect: 'deny',
+    code: 'POLICY_NO_POLICY',
+    audited: ['bank-a/t#0'],
+  });
+  const closing = compileReach([policy({ rules: [{}] }), trial({ action: 'DENY', rules: [{}] })]).decide(request());
+  assert.deepEqual([closing.effect, closing.audited], ['allow', ['bank-a/t#0']]);
+});
+
+const problems: readonly (readonly [Record<string, unknown>, string])[] = [
+  [{ rules: [{}, { from: [{ source: { ipBlock: ['x'] } }] }] }, 'spec.rules[1].from[0].source.ipBlock'],
+  [{ rules: [{ to: [{ operation: { paths: ['/a', '/{**}/{*}'] } }] }] }, 'spec.rules[0].to[0].operation.paths'],
+  [{ rules: [{ when: [{ key: 'request.header[a]', values: ['x'] }] }] }, 'spec.rules[0].when[0].key'],
+  [{ action: 'CUSTOM', provider: { name: 'x' }, rules: [{}] }, 'spec.provider'],
+  [{ action: 'CUSTOM', rules: [{}] }, 'spec.action'],
+  [{ targetRefs: [] }, 'spec.targetRefs'],
+  [{ selector: { matchLabels: { app: 1 } } }, 'spec.selector.matchLabels.app'],
+];
+for (const [spec, path] of problems) {
+  test(`a refused policy names ${path}`, () => assert.equal(findReachProblem(policy(spec))?.path, path));
+}
 
 test('the rule that decided is named', () => {
   assert.equal(

@@ -1,6 +1,7 @@
 import { Fault } from '#kernel';
 import type { AuthorizationPolicyResource } from '#wire';
 import type { Decision, ReachRequest } from './decision.ts';
+import { type PolicyProblem, problemOf, refuse, refused, unknownWord, within } from './refusal.ts';
 import { compileRule, type RequestTest } from './rule.ts';
 import { type Selection, SelectionIndex } from './selection-index.ts';
 
@@ -10,19 +11,21 @@ export interface Reach {
 }
 
 interface Compiled extends Selection {
-  readonly action: 'ALLOW' | 'DENY';
+  readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
   readonly rules: readonly { readonly id: string; readonly test: RequestTest }[];
 }
 
+/** Istio's default. Its policies select in every namespace of the trust domain. */
+const ROOT_NAMESPACE = 'istio-system';
+
 /**
- * Compiles policies once, when they change. A policy that holds what is not evaluated here refuses everything that it selects (`POLICY_ERROR`):
- * to leave it out would open what it was meant to close.
+ * Compiles policies once, when they change. A policy that holds what is not evaluated here refuses everything (`POLICY_ERROR`): to leave it out
+ * would open what it was meant to close. `findReachProblem` says so before it is stored.
  */
 export function compileReach(policies: readonly AuthorizationPolicyResource[]): Reach {
-  const compiled = policies.map(compilePolicy);
-  const whole = compiled.filter((policy) => policy !== undefined);
-  if (whole.length < compiled.length) return { decide: () => ({ effect: 'deny', code: 'POLICY_ERROR' }) };
-  const index = new SelectionIndex(whole);
+  const compiled = compileAll(policies);
+  if (compiled === undefined) return { decide: () => ({ effect: 'deny', code: 'POLICY_ERROR' }) };
+  const index = new SelectionIndex(compiled, ROOT_NAMESPACE);
   return {
     decide: (request) => {
       try {
@@ -36,58 +39,93 @@ export function compileReach(policies: readonly AuthorizationPolicyResource[]): 
   };
 }
 
-/** DENY before ALLOW; no ALLOW policy for the workload is a deny, where Istio would allow. */
-function judge(selected: readonly Compiled[], request: ReachRequest): Decision {
-  const denied = firstMatch(selected, 'DENY', request);
-  if (denied !== undefined) return { effect: 'deny', code: 'POLICY_DENIED', rule: denied };
-  if (!selected.some(({ action }) => action === 'ALLOW')) return { effect: 'deny', code: 'POLICY_NO_POLICY' };
-  const allowed = firstMatch(selected, 'ALLOW', request);
-  return allowed === undefined
-    ? { effect: 'deny', code: 'POLICY_NO_RULE_MATCHES' }
-    : { effect: 'allow', code: 'ALLOWED', rule: allowed };
-}
-
-function firstMatch(
-  policies: readonly Compiled[],
-  action: Compiled['action'],
-  request: ReachRequest,
-): string | undefined {
-  for (const policy of policies) {
-    if (policy.action !== action) continue;
-    const rule = policy.rules.find(({ test }) => test(request));
-    if (rule !== undefined) return rule.id;
-  }
-  return undefined;
-}
-
-/** Undefined for a policy that cannot be compiled: it is taken to select everything. */
-function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compiled | undefined {
-  const { name, namespace } = metadata;
+function compileAll(policies: readonly AuthorizationPolicyResource[]): readonly Compiled[] | undefined {
   try {
-    const { selector, action = 'ALLOW', rules, ...rest } = spec;
-    if (Object.keys(rest).length > 0 || (action !== 'ALLOW' && action !== 'DENY')) return undefined;
-    if (rules !== undefined && !Array.isArray(rules)) return undefined;
-    const list: readonly unknown[] = rules ?? [];
-    // Istio's validation refuses it as meaningless: it would deny nothing.
-    if (action === 'DENY' && list.length === 0) return undefined;
-    return {
-      namespace,
-      labels: matchLabels(selector),
-      action,
-      rules: list.map((rule, index) => ({ id: `${namespace}/${name}#${index}`, test: compileRule(rule, namespace) })),
-    };
+    return policies.map(compilePolicy);
   } catch (error) {
     if (error instanceof Fault) return undefined;
     throw error;
   }
 }
 
+/** Why a policy cannot be enforced whole; undefined when it can. */
+export function findReachProblem(policy: AuthorizationPolicyResource): PolicyProblem | undefined {
+  try {
+    compilePolicy(policy);
+    return undefined;
+  } catch (error) {
+    return problemOf(error);
+  }
+}
+
+/** DENY before ALLOW; no ALLOW policy for the workload is a deny, where Istio would allow. AUDIT is told beside, and changes nothing. */
+function judge(selected: readonly Compiled[], request: ReachRequest): Decision {
+  const decision = decide(selected, request);
+  const audited = matching(selected, 'AUDIT', request);
+  return audited.length === 0 ? decision : { ...decision, audited };
+}
+
+function decide(selected: readonly Compiled[], request: ReachRequest): Decision {
+  const [denied] = matching(selected, 'DENY', request);
+  if (denied !== undefined) return { effect: 'deny', code: 'POLICY_DENIED', rule: denied };
+  if (!selected.some(({ action }) => action === 'ALLOW')) return { effect: 'deny', code: 'POLICY_NO_POLICY' };
+  const [allowed] = matching(selected, 'ALLOW', request);
+  return allowed === undefined
+    ? { effect: 'deny', code: 'POLICY_NO_RULE_MATCHES' }
+    : { effect: 'allow', code: 'ALLOWED', rule: allowed };
+}
+
+/** The first matching rule of each policy of an action; for ALLOW and DENY the first policy is enough. */
+function matching(policies: readonly Compiled[], action: Compiled['action'], request: ReachRequest): readonly string[] {
+  const found: string[] = [];
+  for (const policy of policies) {
+    if (policy.action !== action) continue;
+    const rule = policy.rules.find(({ test }) => test(request));
+    if (rule === undefined) continue;
+    found.push(rule.id);
+    if (action !== 'AUDIT') break;
+  }
+  return found;
+}
+
+const FIELDS = ['selector', 'action', 'rules'];
+const ACTIONS = ['ALLOW', 'DENY', 'AUDIT'];
+
+/** Throws `CONFIG_INVALID` for what cannot be enforced whole. */
+function compilePolicy({ metadata, spec }: AuthorizationPolicyResource): Compiled {
+  const { name, namespace, annotations } = metadata;
+  return within('spec', () => {
+    const { selector, action = 'ALLOW', rules } = spec;
+    const unknown = Object.keys(spec).find((field) => !FIELDS.includes(field));
+    if (unknown !== undefined) throw unknownWord(unknown, FIELDS);
+    if (action !== 'ALLOW' && action !== 'DENY' && action !== 'AUDIT')
+      throw unknownWord(String(action), ACTIONS, '.action');
+    if (rules !== undefined && !Array.isArray(rules))
+      throw within('.rules', () => refuse('a value where a list should be', 'a list'));
+    const list: readonly unknown[] = rules ?? [];
+    // Istio's validation refuses it as meaningless: it would deny nothing.
+    if (action === 'DENY' && list.length === 0) throw refused('the action DENY without rules', 'at least one rule');
+    return {
+      namespace,
+      labels: within('.selector', () => matchLabels(selector)),
+      // A policy on trial must not open or close anything: Istio's own proxies evaluate it aside, and so is it here.
+      action: annotations?.['istio.io/dry-run'] === 'true' ? 'AUDIT' : action,
+      rules: list.map((rule, index) => ({
+        id: `${namespace}/${name}#${index}`,
+        test: within(`.rules[${index}]`, () => compileRule(rule, namespace)),
+      })),
+    };
+  });
+}
+
 function matchLabels(selector: unknown): readonly (readonly [string, unknown])[] {
   if (selector === undefined) return [];
-  const { matchLabels: labels, ...rest } = Object(selector) as Record<string, unknown>;
-  if (Object.keys(rest).length > 0) throw new Fault('CONFIG_INVALID', 'a selector has matchLabels only');
+  if (typeof selector !== 'object' || selector === null) throw refused('a selector that is none', 'a mapping');
+  const { matchLabels: labels, ...rest } = selector as Record<string, unknown>;
+  const [unknown] = Object.keys(rest);
+  if (unknown !== undefined) throw unknownWord(unknown, ['matchLabels']);
   const entries = Object.entries(Object(labels ?? {}));
-  if (!entries.every(([, value]) => typeof value === 'string'))
-    throw new Fault('CONFIG_INVALID', 'the labels of a selector are texts');
+  const wrong = entries.find(([, value]) => typeof value !== 'string');
+  if (wrong !== undefined) throw within(`.matchLabels.${wrong[0]}`, () => refuse('a label that is no text', 'a text'));
   return entries;
 }

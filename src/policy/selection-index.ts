@@ -16,7 +16,11 @@ interface Namespace<T> {
 export class SelectionIndex<T extends Selection> {
   readonly #namespaces = new Map<string, Namespace<T>>();
 
-  constructor(policies: readonly T[]) {
+  readonly #root: string;
+
+  /** Policies of the namespace `root` select in every namespace. */
+  constructor(policies: readonly T[], root: string) {
+    this.#root = root;
     for (const policy of policies) {
       const namespace = valueAt(this.#namespaces, policy.namespace, () => ({ everyone: [], labelled: new Map() }));
       const [first] = policy.labels;
@@ -30,16 +34,24 @@ export class SelectionIndex<T extends Selection> {
     }
   }
 
-  select({ namespace: name, labels }: ReachRequest['workload']): readonly T[] {
-    const namespace = this.#namespaces.get(name);
-    if (namespace === undefined) return [];
-    const selected = [...namespace.everyone];
-    for (const key of Object.keys(labels))
-      for (const policy of namespace.labelled.get(key)?.get(labels[key]) ?? [])
-        if (policy.labels.every(([label, value]) => Object.hasOwn(labels, label) && labels[label] === value))
-          selected.push(policy);
-    return selected;
+  select({ namespace, labels }: ReachRequest['workload']): readonly T[] {
+    const own = selectIn(this.#namespaces.get(namespace), labels);
+    const root = namespace === this.#root ? undefined : this.#namespaces.get(this.#root);
+    return root === undefined ? own : [...own, ...selectIn(root, labels)];
   }
+}
+
+function selectIn<T extends Selection>(
+  namespace: Namespace<T> | undefined,
+  labels: Readonly<Record<string, string>>,
+): readonly T[] {
+  if (namespace === undefined) return [];
+  const selected = [...namespace.everyone];
+  for (const key of Object.keys(labels))
+    for (const policy of namespace.labelled.get(key)?.get(labels[key]) ?? [])
+      if (policy.labels.every(([label, value]) => Object.hasOwn(labels, label) && labels[label] === value))
+        selected.push(policy);
+  return selected;
 }
 
 function valueAt<K, V>(map: Map<K, V>, key: K, make: () => V): V {

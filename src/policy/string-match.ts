@@ -1,4 +1,4 @@
-import { Fault } from '#kernel';
+import { refused } from './refusal.ts';
 
 /** A test of one value; undefined is an absent value. */
 export type Matcher = (value: string | undefined) => boolean;
@@ -45,7 +45,7 @@ export function pathMatch(pattern: string): Matcher {
   const operators = segments.filter((segment) => TEMPLATE_OPERATORS.includes(segment));
   const literals = segments.filter((segment) => !TEMPLATE_OPERATORS.includes(segment));
   if (!literals.every((literal) => TEMPLATE_LITERAL.test(literal)) || operators.slice(0, -1).includes('{**}'))
-    throw new Fault('CONFIG_INVALID', 'the AuthorizationPolicy has a path template that is none');
+    throw refused('a path template that is none', 'segments that are {*}, {**} (the last one) or plain text');
   const source = segments.map((segment) =>
     segment === '{*}' ? '[^/]+' : segment === '{**}' ? '.*' : segment.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
   );

@@ -2,6 +2,7 @@ export type { AgentFilter } from './agent-filter.ts';
 export type { AgentRecord, JoinToken } from './agent-record.ts';
 export type { AgentChange } from './agents.ts';
 export type { Draft, PlannedChange } from './draft.ts';
+export { parseEntry } from './entry.ts';
 export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
 export type { HeldEntry } from './entry-index.ts';
 export { journalLog } from './log-names.ts';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { newTxn, parentSpanOf, reasonCode } from '#chain';
 import { type CanonicalTarget, canonicalTarget } from '#http';
 import type { VerifiedToken } from '#jwt';
@@ -49,7 +50,7 @@ export async function admit(
   const fromEdge = user.txnToken?.issuer === peer.id.toString();
   const headers = incomingFields(request.headers, request.rawHeaders, { fromEdge, verified });
   const admitted = { peer, user, txn, method: request.method ?? 'GET', target, headers, audience };
-  decide(options, admitted, request.socket.localPort, facts);
+  decide(options, admitted, request.socket, facts);
   return admitted;
 }
 
@@ -68,21 +69,25 @@ function verifiedNames({ txnToken, internalJwt }: RequestingUser, traced: boolea
 }
 
 /** Throws `POLICY_…`. */
-function decide(options: ServeOptions, admitted: Admitted, port: number | undefined, facts: Facts): void {
+function decide(options: ServeOptions, admitted: Admitted, socket: Socket, facts: Facts): void {
   const { audience, user, peer, method, target, headers } = admitted;
   const token = user.txnToken;
   const decision = options.enforcement.reach(audience)?.decide({
     workload: options.self(),
     principal: peer.id.toString(),
-    ...(token === undefined ? {} : { requestPrincipal: { iss: token.issuer, sub: token.user.toString() } }),
+    ...(token === undefined
+      ? {}
+      : { requestPrincipal: { iss: token.issuer, sub: token.user.toString() }, claims: token.claims }),
+    ...(socket.remoteAddress === undefined ? {} : { sourceIp: socket.remoteAddress }),
     method,
     path: target.path,
     host: target.authority,
-    ...(port === undefined ? {} : { port }),
+    ...(socket.localPort === undefined ? {} : { port: socket.localPort }),
     headers: flat(headers),
   });
   if (decision === undefined) throw new Fault('POLICY_UNAVAILABLE', 'no policy has been received yet');
   if (decision.rule !== undefined) facts.rule = decision.rule;
+  if (decision.audited !== undefined) facts.detail = { audited: decision.audited };
   if (decision.effect === 'deny') throw new Fault(decision.code, reasonCode(decision.code).meaning);
 }
 

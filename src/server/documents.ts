@@ -1,69 +1,169 @@
-import { policySetTextToParts, policyToJson } from '@cedar-policy/cedar-wasm/nodejs';
-import { parseDocument, toResource } from '#config';
-import { Fault, LIMITS } from '#kernel';
-import type { ResourceChange } from '#registry';
+import { type Converted, checkDocument, findNearest, type Problem, toResource } from '#config';
+import { Fault, isFault, LIMITS } from '#kernel';
+import { compileCedar, findReachProblem } from '#policy';
+import { parseEntry, type ResourceChange } from '#registry';
 import type { TrustDomainResource } from '#wire';
+import { parseCedarText } from './cedar-text.ts';
+
+/** What is wrong with one of the documents. */
+export interface DocumentProblem extends Problem {
+  /** Place of the document in the list. */
+  readonly document: number;
+}
 
 /** Changes by trust domain, trust domains that are new first. */
 export type Plan = ReadonlyMap<string, readonly ResourceChange[]>;
 
-/** Turns documents (JSON) into changes. Nothing is written. Throws `CONFIG_INVALID`, `NOT_FOUND`, `LIMIT_EXCEEDED`. */
-export function planDocuments(documents: readonly string[], present: readonly TrustDomainResource[]): Plan {
+export interface Planned {
+  /** Empty when there are problems. */
+  readonly changes: Plan;
+  /** All of them. */
+  readonly problems: readonly DocumentProblem[];
+}
+
+/** Istio's root namespace: its policies go to every trust domain that lists it. */
+const ROOT_NAMESPACE = 'istio-system';
+
+/**
+ * Turns documents (JSON) into changes. Nothing is written. Whatever a document names is looked up, and every policy is compiled as enforcement
+ * points will, so that what could not be enforced is not stored. Throws `LIMIT_EXCEEDED`.
+ */
+export function planDocuments(documents: readonly string[], present: readonly TrustDomainResource[]): Planned {
   if (documents.length > LIMITS.documentCount.value)
-    throw new Fault('LIMIT_EXCEEDED', 'too many documents in one apply');
-  const converted = documents.map((json) => toResource(parseDocument(readJson(json))));
-  const domains = new Map(present.map((domain) => [domain.name, domain]));
-  const plan = new Map<string, ResourceChange[]>();
-  const put = (trustDomain: string, change: ResourceChange): void => {
-    if (!domains.has(trustDomain)) throw new Fault('NOT_FOUND', `no trust domain ${trustDomain}`);
-    const planned = plan.get(trustDomain);
-    if (planned === undefined) plan.set(trustDomain, [change]);
-    else planned.push(change);
-  };
-  for (const one of converted) if (one.kind === 'TrustDomain') domains.set(one.body.name, one.body);
-  for (const one of converted) {
-    if (one.kind === 'AuthorizationPolicy') put(ownerOf(one.namespace, [...domains.values()]), one);
-    else if (one.kind === 'CedarPolicy') {
-      const body = { ...one.body, policies: compileCedar(one.body.text) };
-      for (const name of one.trustDomain === undefined ? domains.keys() : [one.trustDomain])
-        put(name, { kind: one.kind, key: one.key, body });
-    } else put(one.trustDomain, one);
+    throw new Fault('LIMIT_EXCEEDED', `${documents.length} documents are more than one apply may have`);
+  return new Planning(documents, present).plan();
+}
+
+class Planning {
+  readonly #problems: DocumentProblem[] = [];
+  readonly #changes = new Map<string, ResourceChange[]>();
+  readonly #seen = new Map<string, number>();
+  readonly #domains: Map<string, TrustDomainResource>;
+  readonly #documents: readonly string[];
+
+  constructor(documents: readonly string[], present: readonly TrustDomainResource[]) {
+    this.#documents = documents;
+    this.#domains = new Map(present.map((domain) => [domain.name, domain]));
   }
-  return new Map(
-    [...plan].map(([name, changes]) => [name, changes.map(({ kind, key, body }) => ({ kind, key, body }))]),
-  );
-}
 
-function ownerOf(namespace: string, domains: readonly TrustDomainResource[]): string {
-  const owner = domains.find((domain) => domain.namespaces.includes(namespace));
-  if (owner === undefined) throw new Fault('NOT_FOUND', `no trust domain lists the namespace ${namespace}`);
-  return owner.name;
-}
+  plan(): Planned {
+    const converted = this.#documents.flatMap((json, document) => this.#convert(json, document));
+    for (const { one } of converted) if (one.kind === 'TrustDomain') this.#domains.set(one.body.name, one.body);
+    for (const { one, document } of converted) this.#place(one, document);
+    return { changes: this.#problems.length > 0 ? new Map() : this.#changes, problems: this.#problems };
+  }
 
-/** Cedar's own parser makes the JSON form that enforcement points compile. */
-function compileCedar(text: string): Record<string, unknown> {
-  const parts = policySetTextToParts(text);
-  if (parts.type === 'failure')
-    throw new Fault('CONFIG_INVALID', `the Cedar policies cannot be read: ${parts.errors[0]?.message ?? ''}`);
-  if (parts.policy_templates.length > 0) throw new Fault('CONFIG_INVALID', 'Cedar templates are not used here');
-  const policies: Record<string, unknown> = {};
-  parts.policies.forEach((policy, index) => {
-    const parsed = policyToJson(policy);
-    if (parsed.type === 'failure')
-      throw new Fault('CONFIG_INVALID', `a Cedar policy cannot be read: ${parsed.errors[0]?.message ?? ''}`);
-    const id = parsed.json.annotations?.id ?? `policy${index}`;
-    if (Object.hasOwn(policies, id)) throw new Fault('CONFIG_INVALID', `two Cedar policies have the id ${id}`);
-    policies[id] = parsed.json;
-  });
-  return policies;
+  #convert(json: string, document: number): readonly { readonly one: Converted; readonly document: number }[] {
+    if (Buffer.byteLength(json) > LIMITS.documentBytes.value)
+      throw new Fault('LIMIT_EXCEEDED', 'a document is larger than the limit');
+    const checked = checkDocument(readJson(json));
+    if (!checked.ok) {
+      for (const { at: _at, ...problem } of checked.problems) this.#refuse(document, problem);
+      return [];
+    }
+    try {
+      return [{ one: toResource(checked.document), document }];
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      this.#refuse(document, { path: '', expected: 'a document of the registry', found: error.message });
+      return [];
+    }
+  }
+
+  #place(one: Converted, document: number): void {
+    for (const trustDomain of this.#owners(one, document)) {
+      const place = `${trustDomain}\n${one.kind}\n${one.key}`;
+      const before = this.#seen.get(place);
+      if (before !== undefined) {
+        const found = `a second ${one.kind} ${one.key} of ${trustDomain}`;
+        this.#refuse(document, { path: 'metadata.name', expected: 'one document of a name', found });
+        continue;
+      }
+      this.#seen.set(place, document);
+      const body = this.#body(one, trustDomain, document);
+      const { kind, key } = one;
+      if (body !== undefined)
+        this.#changes.set(trustDomain, [...(this.#changes.get(trustDomain) ?? []), { kind, key, body }]);
+    }
+  }
+
+  #owners(one: Converted, document: number): readonly string[] {
+    if (one.kind === 'AuthorizationPolicy') return this.#ownersOf(one.namespace, document);
+    if (one.kind === 'CedarPolicy' && one.trustDomain === undefined) return [...this.#domains.keys()];
+    const name = one.trustDomain ?? '';
+    if (this.#domains.has(name)) return [name];
+    this.#unknown(document, 'metadata.trustDomain', name, [...this.#domains.keys()]);
+    return [];
+  }
+
+  #ownersOf(namespace: string, document: number): readonly string[] {
+    const domains = [...this.#domains.values()];
+    const owners = domains.filter(({ namespaces }) => namespaces.includes(namespace)).map(({ name }) => name);
+    if (owners.length > 1 && namespace !== ROOT_NAMESPACE) {
+      const found = `"${namespace}", which ${owners.join(' and ')} list`;
+      this.#refuse(document, { path: 'metadata.namespace', expected: 'a namespace of one trust domain', found });
+      return [];
+    }
+    if (owners.length === 0) {
+      const known = domains.flatMap(({ namespaces }) => namespaces);
+      this.#unknown(document, 'metadata.namespace', namespace, known);
+    }
+    return owners;
+  }
+
+  /** What is stored; undefined, with a problem told, for what could not be enforced or issued. */
+  #body(one: Converted, trustDomain: string, document: number): unknown {
+    switch (one.kind) {
+      case 'Entry':
+        return this.#told(document, 'spec', () =>
+          parseEntry(trustDomain, this.#domains.get(trustDomain)?.userPath ?? '/user/', one.body),
+        );
+      case 'AuthorizationPolicy': {
+        const problem = findReachProblem(one.body);
+        if (problem === undefined) return one.body;
+        const { known, word, ...told } = problem;
+        const nearest = known === undefined || word === undefined ? undefined : findNearest(word, known);
+        this.#refuse(document, { ...told, ...(nearest === undefined ? {} : { nearest }) });
+        return undefined;
+      }
+      case 'CedarPolicy':
+        return this.#told(document, 'spec.text', () => {
+          const body = { ...one.body, policies: parseCedarText(one.body.text) };
+          compileCedar([body]);
+          return body;
+        });
+      default:
+        return one.body;
+    }
+  }
+
+  #told<T>(document: number, path: string, make: () => T): T | undefined {
+    try {
+      return make();
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      const expected = path === 'spec' ? 'an entry that can be issued' : 'Cedar policies that can be enforced whole';
+      const { line } = error.details;
+      this.#refuse(document, { path, expected, found: error.message, ...(typeof line === 'number' ? { line } : {}) });
+      return undefined;
+    }
+  }
+
+  #unknown(document: number, path: string, word: string, known: readonly string[]): void {
+    const nearest = findNearest(word, known);
+    const expected = known.length === 0 ? 'one that a TrustDomain document names' : `one of ${known.join(', ')}`;
+    this.#refuse(document, { path, expected, found: `"${word}"`, ...(nearest === undefined ? {} : { nearest }) });
+  }
+
+  #refuse(document: number, problem: Problem): void {
+    this.#problems.push({ document, ...problem });
+  }
 }
 
 function readJson(json: string): unknown {
-  if (Buffer.byteLength(json) > LIMITS.documentBytes.value)
-    throw new Fault('LIMIT_EXCEEDED', 'a document is larger than the limit');
   try {
     return JSON.parse(json);
-  } catch (cause) {
-    throw new Fault('CONFIG_INVALID', 'a document is not JSON', { cause });
+  } catch {
+    return undefined;
   }
 }

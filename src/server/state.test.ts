@@ -27,7 +27,7 @@ async function withState(run: (state: State, clock: ManualClock) => Promise<void
   const clock = new ManualClock();
   const state = await State.open({ dataDir, clock, random: systemRandom, log: silentLog });
   try {
-    for (const [name, changes] of planDocuments([document], [])) await state.commit(name, changes, 'test');
+    for (const [name, changes] of planDocuments([document], []).changes) await state.commit(name, changes, 'test');
     await run(state, clock);
   } finally {
     await state.close();
@@ -66,7 +66,7 @@ test('a removed trust domain issues nothing more and its bundle is withdrawn; ap
       (error) => faultCode(error) === 'NOT_FOUND',
     );
     assert.equal(bundleOf(state), undefined);
-    for (const [name, changes] of planDocuments([document], [])) await state.commit(name, changes, 'test');
+    for (const [name, changes] of planDocuments([document], []).changes) await state.commit(name, changes, 'test');
     assert.equal(state.trustDomain('bank-a').authority.healthy(), true);
     assert.ok(bundleOf(state));
   }));

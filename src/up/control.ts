@@ -1,7 +1,12 @@
 import type { Receipt } from '#chain';
+import { configFault, type LoadedDocument, type Problem } from '#config';
 import { Fault } from '#kernel';
 import { createClient } from '#rpc';
-import { AdminDefinition, type StatusResponse_TrustDomainStatus } from '#wire/gen/hauberk_admin';
+import {
+  AdminDefinition,
+  type ApplyResponse_Problem,
+  type StatusResponse_TrustDomainStatus,
+} from '#wire/gen/hauberk_admin';
 import { type StatusResponse_TrustDomain, SupervisorDefinition } from '#wire/gen/hauberk_agent';
 
 /** The server's admin API, as `up` and the command line use it. */
@@ -10,8 +15,18 @@ export type AdminClient = ReturnType<typeof connectAdmin>;
 export function connectAdmin(socketPath: string) {
   const client = createClient(AdminDefinition, { socketPath });
   return {
-    apply: async (documents: readonly unknown[], dryRun = false) =>
-      (await client.apply({ documentsJson: documents.map((document) => JSON.stringify(document)), dryRun })).changes,
+    /** Applies all or none. Throws `CONFIG_INVALID` with every problem, at its place where `places` says where a document stands. */
+    apply: async (documents: readonly unknown[], { dryRun = false, places = [] }: ApplyOptions = {}) => {
+      const documentsJson = documents.map((document) => JSON.stringify(document));
+      const { changes, problems, problemCount } = await client.apply({ documentsJson, dryRun });
+      if (problems.length > 0)
+        throw configFault(
+          problems.map((problem) => placed(problem, places[problem.document])),
+          'CONFIG_INVALID',
+          problemCount,
+        );
+      return changes;
+    },
     list: async (kind: string, trustDomain = '') =>
       (await client.list({ kind, trustDomain })).documentsJson.map((json): unknown => JSON.parse(json)),
     remove: async (kind: string, trustDomain: string, key: string) =>
@@ -34,6 +49,20 @@ export function connectAdmin(socketPath: string) {
     verifyLedger: async () => (await client.verifyLedger({})).logs,
     close: async () => client.close(),
   };
+}
+
+export interface ApplyOptions {
+  readonly dryRun?: boolean;
+  /** Where each document was read. */
+  readonly places?: readonly Pick<LoadedDocument, 'file' | 'lineAt'>[];
+}
+
+function placed(
+  { path, expected, found, nearest, line }: ApplyResponse_Problem,
+  place: Pick<LoadedDocument, 'file' | 'lineAt'> | undefined,
+): Problem {
+  const where = place && { file: place.file, line: place.lineAt(path, line === 0 ? undefined : line) };
+  return { ...where, path, expected, found, ...(nearest === '' ? {} : { nearest }) };
 }
 
 /** Joining takes one round trip; a token that lies about for longer is of use to a thief only. */

@@ -85,10 +85,10 @@ async function startFoundations(shop: Workshop, log: Log, lifecycle: Lifecycle):
   return database;
 }
 
-async function applyDocuments({ wiring, say }: Workshop, lifecycle: Lifecycle): Promise<AdminClient> {
+async function applyDocuments({ plan, wiring, say }: Workshop, lifecycle: Lifecycle): Promise<AdminClient> {
   const admin = connectAdmin(wiring.adminSocket);
   lifecycle.defer(() => admin.close());
-  const changes = await admin.apply(wiring.documents);
+  const changes = await admin.apply(wiring.documents, { places: plan.documents });
   say(`documents are applied (${changes.length} changes)`);
   return admin;
 }

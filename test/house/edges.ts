@@ -28,7 +28,20 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // floor 2
   plugins: ['kernel', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire'],
   // floor 3
-  server: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'config', 'authority', 'registry', 'ledger', 'plugins'],
+  server: [
+    'kernel',
+    'chain',
+    'x509',
+    'spiffe',
+    'wire',
+    'rpc',
+    'config',
+    'policy',
+    'authority',
+    'registry',
+    'ledger',
+    'plugins',
+  ],
   agent: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'rpc', 'attestation', 'plugins'],
   edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'http', 'config', 'routing', 'sdk'],
   gate: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'sdk'],

@@ -2,8 +2,8 @@ import { Fault } from '#kernel';
 import { orderLinks } from '#ledger';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { RESOURCE_KINDS, type ResourceKind } from '#wire';
-import { AdminDefinition, type ApplyResponse_Change } from '#wire/gen/hauberk_admin';
-import { planDocuments } from '../documents.ts';
+import { AdminDefinition } from '#wire/gen/hauberk_admin';
+import { applyDocuments } from '../apply.ts';
 import { explain } from '../explain.ts';
 import type { State } from '../state.ts';
 
@@ -14,24 +14,7 @@ const MAX_RECEIPTS = 1000;
 export function adminService(state: State, syncAddress: () => string): ServiceBinding<PeerCredentials> {
   const { registry, ledger } = state;
   return bindService<typeof AdminDefinition, PeerCredentials>(AdminDefinition, {
-    apply: async ({ documentsJson, dryRun }, { caller }) => {
-      const plan = planDocuments(documentsJson, registry.trustDomains());
-      const committed = dryRun
-        ? [...registry.plan(plan)].map(([trustDomain, changes]) => ({ trustDomain, changes }))
-        : await state.commitAll(plan, operator(caller));
-      const changes = committed.flatMap(({ trustDomain, changes: some }) =>
-        some.map(
-          ({ verb = 'updated', kind, key }): ApplyResponse_Change => ({
-            verb,
-            kind,
-            trustDomain,
-            key,
-            revision: BigInt(registry.revision(trustDomain)),
-          }),
-        ),
-      );
-      return { changes };
-    },
+    apply: (request, { caller }) => applyDocuments({ state, by: operator(caller) }, request),
     list: async ({ kind, trustDomain }) => {
       const found = registry.list<unknown>(parseKind(kind), trustDomain === '' ? undefined : trustDomain);
       return { documentsJson: found.map(({ body }) => JSON.stringify(body)) };

@@ -21,6 +21,9 @@ export interface ApplyRequest {
 export interface ApplyResponse {
   /** One line a change: `created Entry spiffe://…`. */
   changes: ApplyResponse_Change[];
+  /** When there is one, nothing was changed. At most so many as docs/reference/limits.md says; problem_count counts all. */
+  problems: ApplyResponse_Problem[];
+  problemCount: number;
 }
 
 export interface ApplyResponse_Change {
@@ -29,6 +32,22 @@ export interface ApplyResponse_Change {
   trustDomain: string;
   key: string;
   revision: bigint;
+  /** With dry_run only: the resource as it is (empty when there is none) and as it would be. */
+  beforeJson: string;
+  afterJson: string;
+}
+
+export interface ApplyResponse_Problem {
+  /** Place in documents_json. */
+  document: number;
+  /** Within the document, such as spec.rules[0].from. */
+  path: string;
+  expected: string;
+  found: string;
+  /** What was most likely meant; empty when nothing is near. */
+  nearest: string;
+  /** Line within the text at the path, where that is a text of several lines; else 0. */
+  line: number;
 }
 
 export interface ListRequest {
@@ -185,13 +204,19 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
 };
 
 function createBaseApplyResponse(): ApplyResponse {
-  return { changes: [] };
+  return { changes: [], problems: [], problemCount: 0 };
 }
 
 export const ApplyResponse: MessageFns<ApplyResponse> = {
   encode(message: ApplyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.changes) {
       ApplyResponse_Change.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.problems) {
+      ApplyResponse_Problem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.problemCount !== 0) {
+      writer.uint32(24).uint32(message.problemCount);
     }
     return writer;
   },
@@ -217,6 +242,22 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
             message.changes.push(ApplyResponse_Change.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problems.push(ApplyResponse_Problem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.problemCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -231,7 +272,7 @@ export const ApplyResponse: MessageFns<ApplyResponse> = {
 };
 
 function createBaseApplyResponse_Change(): ApplyResponse_Change {
-  return { verb: "", kind: "", trustDomain: "", key: "", revision: 0n };
+  return { verb: "", kind: "", trustDomain: "", key: "", revision: 0n, beforeJson: "", afterJson: "" };
 }
 
 export const ApplyResponse_Change: MessageFns<ApplyResponse_Change> = {
@@ -253,6 +294,12 @@ export const ApplyResponse_Change: MessageFns<ApplyResponse_Change> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(40).uint64(message.revision);
+    }
+    if (message.beforeJson !== "") {
+      writer.uint32(50).string(message.beforeJson);
+    }
+    if (message.afterJson !== "") {
+      writer.uint32(58).string(message.afterJson);
     }
     return writer;
   },
@@ -308,6 +355,123 @@ export const ApplyResponse_Change: MessageFns<ApplyResponse_Change> = {
             }
 
             message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.beforeJson = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.afterJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseApplyResponse_Problem(): ApplyResponse_Problem {
+  return { document: 0, path: "", expected: "", found: "", nearest: "", line: 0 };
+}
+
+export const ApplyResponse_Problem: MessageFns<ApplyResponse_Problem> = {
+  encode(message: ApplyResponse_Problem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.document !== 0) {
+      writer.uint32(8).uint32(message.document);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.expected !== "") {
+      writer.uint32(26).string(message.expected);
+    }
+    if (message.found !== "") {
+      writer.uint32(34).string(message.found);
+    }
+    if (message.nearest !== "") {
+      writer.uint32(42).string(message.nearest);
+    }
+    if (message.line !== 0) {
+      writer.uint32(48).uint32(message.line);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyResponse_Problem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyResponse_Problem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.document = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expected = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.found = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nearest = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.line = reader.uint32();
             continue;
           }
         }
