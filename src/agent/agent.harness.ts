@@ -39,6 +39,8 @@ export interface House {
   readonly server: RunningServer;
   /** Closes the server and starts it again, on the same port and data. */
   restart(): Promise<void>;
+  /** Deletes the entry of bank-a whose id is `spiffe://bank-a/<name>`. */
+  removeEntry(name: string): Promise<void>;
   /** A fresh join token and the bundle of a trust domain. */
   joinMaterial(trustDomain: string): Promise<{ token: string; bundleJson: string }>;
   readonly adminSocket: string;
@@ -87,7 +89,14 @@ export async function withHouse(run: (house: House) => Promise<void>, agentClock
     const workload: House['workload'] = (definition, metadata = { 'workload.spiffe.io': 'true' }) =>
       life.own(createClient(definition, { dial: () => dialUnix(sockets.workloadSocket), metadata }));
     const { workloadSocket: socket, adminSocket } = sockets;
-    await run({ server, admin, supervisor, socket, adminSocket, workload, restart, joinMaterial });
+    const removeEntry = async (name: string): Promise<void> => {
+      const { documentsJson } = await admin.list({ kind: 'Entry', trustDomain: 'bank-a' });
+      const found = documentsJson
+        .map((json) => JSON.parse(json))
+        .find(({ spiffeId }) => spiffeId === `spiffe://bank-a/${name}`);
+      await admin.delete({ kind: 'Entry', trustDomain: 'bank-a', key: found.id });
+    };
+    await run({ removeEntry, server, admin, supervisor, socket, adminSocket, workload, restart, joinMaterial });
   } finally {
     await life.close();
     rmSync(directory, { recursive: true });

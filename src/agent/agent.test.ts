@@ -200,3 +200,19 @@ test('A-19: the profiles that are not offered say so', () =>
       (error) => error instanceof Fault && error.details.grpcStatus === 12,
     );
   }));
+
+test('A-22: the default identity is the one of the highest priority, then of the lowest entry id', () =>
+  withHouse(async ({ workload, admin }) => {
+    const spec = { ...entry('main').spec, priority: 10, hint: 'main' };
+    await admin.apply({ documentsJson: [JSON.stringify({ ...entry('main'), spec })], dryRun: false });
+    const client = workload(SpiffeWorkloadAPIDefinition);
+    await until(async () => (await first(client.fetchX509SVID({}))).svids.length === 2);
+    const { svids } = await first(client.fetchX509SVID({}));
+    assert.deepEqual(
+      svids.map(({ spiffeId, hint }) => [spiffeId, hint]),
+      [
+        ['spiffe://bank-a/main', 'main'],
+        ['spiffe://bank-a/service', ''],
+      ],
+    );
+  }));

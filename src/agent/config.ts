@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Fault } from '#kernel';
 import { isTrustDomain } from '#spiffe';
 
-const bundleSchema = z.object({
+const bundleSchema = z.looseObject({
   trustDomain: z.string(),
   x509Authorities: z.array(z.string()),
   sequence: z.number(),
@@ -16,6 +16,16 @@ const trustDomainSchema = z.strictObject({
   bundle: bundleSchema,
 });
 
+const sdsSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true),
+    defaultSvidName: z.string().min(1).default('default'),
+    defaultBundleName: z.string().min(1).default('ROOTCA'),
+    defaultAllBundlesName: z.string().min(1).default('ALL'),
+    disableSpiffeCertValidation: z.boolean().default(false),
+  })
+  .prefault({});
+
 const isUnique = (domains: readonly { readonly name: string }[]): boolean =>
   new Set(domains.map(({ name }) => name)).size === domains.length;
 
@@ -25,18 +35,27 @@ const schema = z.strictObject({
   adminSocket: z.string().min(1),
   dataDir: z.string().optional(),
   server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
+  /** Envoy's secret discovery on the workload socket. */
+  sds: sdsSchema,
   trustDomains: z.array(trustDomainSchema).min(1).refine(isUnique, 'each trust domain stands once'),
 });
 
 export type AgentConfig = z.output<typeof schema>;
+/** What `startAgent` takes: everything that has a default may be left out. */
+export type AgentSettings = z.input<typeof schema>;
 
 /** Reads the JSON file that `--config` names. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` with every problem. */
 export function readAgentConfig(path: string): AgentConfig {
-  const parsed = schema.safeParse(readJson(path));
+  return checkSettings(readJson(path), path);
+}
+
+/** Fills in what is left out. Throws `CONFIG_INVALID` with every problem. */
+export function checkSettings(settings: unknown, where = 'agent'): AgentConfig {
+  const parsed = schema.safeParse(settings);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path: at, message }) => ({ path: at.join('.'), message }));
   const sentence = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
-  throw new Fault('CONFIG_INVALID', `${path}: ${sentence}`, { details: { problems } });
+  throw new Fault('CONFIG_INVALID', `${where}: ${sentence}`, { details: { problems } });
 }
 
 function readJson(path: string): unknown {

@@ -1,2 +1,2 @@
-export type { AgentConfig } from './config.ts';
+export type { AgentConfig, AgentSettings } from './config.ts';
 export { type AgentOptions, type RunningAgent, startAgent } from './start-agent.ts';

@@ -61,7 +61,7 @@ export class Membership implements Closeable {
     this.#svids = new WorkloadSvids({
       clock,
       random,
-      bundle: () => this.#ownBundle(),
+      bundle: () => this.ownBundle(),
       issue: (entryId, csr) => this.#issue(entryId, csr),
     });
   }
@@ -89,7 +89,13 @@ export class Membership implements Closeable {
 
   /** The newest bundle of this or of a federated trust domain. */
   bundle(trustDomain: string): BundleResource | undefined {
-    return trustDomain === this.name ? this.#ownBundle() : this.resources.bundle(trustDomain);
+    return trustDomain === this.name ? this.ownBundle() : this.resources.bundle(trustDomain);
+  }
+
+  /** After a long absence the bundle that came with a new join token is newer than the one that the stream left here. */
+  ownBundle(): BundleResource {
+    const sent = this.resources.bundle(this.name);
+    return sent !== undefined && sent.sequence >= this.#bundle.sequence ? sent : this.#bundle;
   }
 
   onChange(listener: () => void): () => void {
@@ -302,7 +308,7 @@ export class Membership implements Closeable {
   }
 
   #assertServer(chain: readonly Buffer[]): void {
-    const bundles = new Map([[this.name, parseX509Bundle(this.#ownBundle())]]);
+    const bundles = new Map([[this.name, parseX509Bundle(this.ownBundle())]]);
     const { id } = verifyX509Svid({ chain, bundles, at: this.#options.clock.now(), purpose: 'server' });
     if (`${id}` !== `spiffe://${this.name}/spire/server`)
       throw new Fault('PEER_ID_UNEXPECTED', 'this is not the server of the trust domain');
@@ -310,13 +316,7 @@ export class Membership implements Closeable {
 
   #adopt(agentId: string, key: AgentIdentity['key'], chain: readonly Uint8Array[]): AgentIdentity {
     const { clock, random } = this.#options;
-    return adoptIdentity({ agentId, key, chain, bundle: this.#ownBundle(), now: clock.now(), random });
-  }
-
-  /** After a long absence the bundle that came with a new join token is newer than the one that the stream left here. */
-  #ownBundle(): BundleResource {
-    const sent = this.resources.bundle(this.name);
-    return sent !== undefined && sent.sequence >= this.#bundle.sequence ? sent : this.#bundle;
+    return adoptIdentity({ agentId, key, chain, bundle: this.ownBundle(), now: clock.now(), random });
   }
 
   #isCurrent(): boolean {

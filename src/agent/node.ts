@@ -21,6 +21,17 @@ export interface NodeOptions {
   readonly log: Log;
 }
 
+/** When an entry ceases to exist, milliseconds. */
+export function expiryOf({ expiresAt }: EntryResource): number {
+  return expiresAt === undefined || expiresAt === 0 ? Number.POSITIVE_INFINITY : expiresAt * 1000;
+}
+
+/** When the first of the entries ceases to exist; undefined when none does. */
+export function firstExpiry(entitled: readonly Entitlement[]): number | undefined {
+  const first = Math.min(...entitled.map(({ entry }) => expiryOf(entry)));
+  return Number.isFinite(first) ? first : undefined;
+}
+
 const ATTESTATION_MILLIS = 5000;
 
 /** What the agent's services share: who a caller is, what it may have, and the receipts on their way to the server. */
@@ -42,14 +53,26 @@ export class AgentNode implements Closeable {
     return new Set((await attestProcess(this.options.attestors, process, signal)).map(formatSelector));
   }
 
-  /** Entries all of whose selectors are seen, in order of the agent's trust domains and of entry id. */
+  /**
+   * Entries all of whose selectors are seen: by priority (the first is the default identity), then in order of the agent's trust domains
+   * and of entry id. An expired entry does not exist; one for a secret store is no workload's.
+   */
   entitlements(seen: ReadonlySet<string>): readonly Entitlement[] {
-    return this.options.memberships.flatMap((membership) =>
-      membership.resources
-        .entries()
-        .filter(({ selectors }) => selectors.length > 0 && selectors.every((selector) => seen.has(selector)))
-        .map((entry) => ({ membership, entry })),
-    );
+    const now = this.options.clock.now();
+    return this.options.memberships
+      .flatMap((membership) =>
+        membership.resources
+          .entries()
+          .filter(
+            (entry) =>
+              entry.storeSvid !== true &&
+              now < expiryOf(entry) &&
+              entry.selectors.length > 0 &&
+              entry.selectors.every((selector) => seen.has(selector)),
+          )
+          .map((entry) => ({ membership, entry })),
+      )
+      .sort((a, b) => (b.entry.priority ?? 0) - (a.entry.priority ?? 0));
   }
 
   /**
@@ -69,7 +92,9 @@ export class AgentNode implements Closeable {
       throw new Fault('IDENTITY_UNAVAILABLE', 'the agent has not heard from its server yet');
     const selectors = [...seen];
     const id = this.#denials.note(caller.pid, selectors);
-    throw new Fault('IDENTITY_NO_ENTRY', 'no registration entry matches this process', { details: { id, selectors } });
+    throw new Fault('IDENTITY_NO_ENTRY', 'no identity issued: no registration entry matches this process', {
+      details: { id, selectors },
+    });
   }
 
   /** Calls back when anything changes that could change an answer. */

@@ -43,12 +43,12 @@ export class Resources {
     return [...this.#held.values()].filter(({ kind }) => kinds.some((wanted) => wanted === kind));
   }
 
-  /** Entries in order of id; those that could not be served are left out. */
+  /** Entries by priority, the highest first, then by id; those that could not be served are left out. */
   entries(): readonly EntryResource[] {
     this.#entries ??= this.select(['Entry'])
       .map(({ value }) => value)
       .filter((value) => isEntry(value, this.#trustDomain))
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
+      .sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || (a.id < b.id ? -1 : 1));
     return this.#entries;
   }
 
@@ -78,8 +78,14 @@ function isEntry(value: unknown, trustDomain: string): value is EntryResource {
     isTexts(entry.selectors) &&
     entry.selectors.length > 0 &&
     (entry.federatesWith === undefined || isTexts(entry.federatesWith)) &&
-    (entry.hint === undefined || typeof entry.hint === 'string')
+    (entry.hint === undefined || typeof entry.hint === 'string') &&
+    isNumberOrAbsent(entry.priority) &&
+    isNumberOrAbsent(entry.expiresAt)
   );
+}
+
+function isNumberOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === 'number';
 }
 
 function isIdOf(text: string, trustDomain: string): boolean {

@@ -4,13 +4,14 @@ import { unixAttestor } from '#plugins/workload-attestor/unix';
 import { type PeerCredentials, reflectionServices, type ServiceBinding, serveUnix } from '#rpc';
 import { enforcementPoint } from './api/enforcement-point.ts';
 import { healthService } from './api/health.ts';
+import { secretDiscovery } from './api/secret-discovery.ts';
 import { supervisorService } from './api/supervisor.ts';
 import { workloadApi } from './api/workload-api.ts';
-import type { AgentConfig } from './config.ts';
+import { type AgentConfig, type AgentSettings, checkSettings } from './config.ts';
 import { Membership } from './membership.ts';
 import { AgentNode } from './node.ts';
 
-export interface AgentOptions extends AgentConfig {
+export interface AgentOptions extends AgentSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -23,12 +24,11 @@ export interface RunningAgent extends Closeable {
 
 /** Joins its trust domains and serves the workloads of this node. Listens at once; callers wait for nothing but their own answer. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { clock, random, log, server, workloadSocket, adminSocket } = options;
+  const { clock, random, log, ...settings } = options;
+  const { server, workloadSocket, adminSocket, sds, trustDomains } = checkSettings(settings);
   const life = new Lifecycle();
   try {
-    const [first, ...others] = options.trustDomains.map(
-      (one) => new Membership({ ...one, server, clock, random, log }),
-    );
+    const [first, ...others] = trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
     if (first === undefined) throw new Fault('CONFIG_INVALID', 'the agent serves no trust domain');
     const memberships = [first, ...others] as const;
     const supervisor = new SupervisorAttestor();
@@ -41,7 +41,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o777,
         log,
         identify,
-        services: complete(node, workloadApi(node), enforcementPoint(node)),
+        services: complete(node, workloadApi(node), enforcementPoint(node), ...secretServices(node, sds)),
       }),
     );
     life.own(
@@ -58,6 +58,17 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await life.close();
     throw error;
   }
+}
+
+function secretServices(node: AgentNode, sds: AgentConfig['sds']): readonly ServiceBinding<PeerCredentials>[] {
+  if (!sds.enabled) return [];
+  const options = {
+    defaultSvid: sds.defaultSvidName,
+    defaultBundle: sds.defaultBundleName,
+    allBundles: sds.defaultAllBundlesName,
+    spiffeValidator: !sds.disableSpiffeCertValidation,
+  };
+  return [secretDiscovery(node, options)];
 }
 
 /** Each socket says what it serves: health by name, reflection. */

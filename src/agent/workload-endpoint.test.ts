@@ -97,6 +97,7 @@ for (const definition of [V1, V1Alpha])
         listServicesResponse?.service.map(({ name }) => name),
         [
           'SpiffeWorkloadAPI',
+          'envoy.service.secret.v3.SecretDiscoveryService',
           'grpc.health.v1.Health',
           'grpc.reflection.v1.ServerReflection',
           'grpc.reflection.v1alpha.ServerReflection',

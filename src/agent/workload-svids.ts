@@ -17,6 +17,10 @@ export interface WorkloadSvidsOptions {
 /** An SVID of a workload and when its answer is out of date: at half its life, or soon when it could not be replaced. */
 export interface HeldSvid {
   readonly svid: X509Svid;
+  /** Certificates in DER, leaf first, one after the other. */
+  readonly chainDer: Buffer;
+  /** PKCS#8, DER. */
+  readonly keyDer: Buffer;
   readonly renewAt: number;
 }
 
@@ -53,7 +57,7 @@ export class WorkloadSvids {
       const now = this.#options.clock.now();
       const usable = cached !== undefined && `${cached.svid.id}` === entry.spiffeId && now < cached.svid.notAfter;
       if (!usable) throw error;
-      return { svid: cached.svid, renewAt: Math.min(now + RETRY_MILLIS, cached.svid.notAfter) };
+      return { ...cached, renewAt: Math.min(now + RETRY_MILLIS, cached.svid.notAfter) };
     }
   }
 
@@ -84,7 +88,9 @@ export class WorkloadSvids {
     if (`${id}` !== entry.spiffeId || !leaf.spki.equals(spkiOf(privateKey)))
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else');
     const svid: X509Svid = { id, chain, privateKey, notBefore: leaf.notBefore, notAfter };
-    const held = { svid, cause, renewAt: rotateAt(now, notAfter, random) };
+    const keyDer = privateKey.export({ type: 'pkcs8', format: 'der' });
+    const renewAt = rotateAt(now, notAfter, random);
+    const held = { svid, chainDer: Buffer.concat(chain), keyDer, cause, renewAt };
     this.#cached.set(entry.id, held);
     return held;
   }

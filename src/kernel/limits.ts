@@ -49,5 +49,6 @@ export const LIMITS = {
   entryHintBytes: { value: 1024, why: 'hint of a registration entry' },
   entryNames: { value: 256, why: 'DNS names, federated trust domains or allowed names of one resource' },
   urlBytes: { value: 2048, why: 'one address in a resource' },
+  secretNames: { value: 1000, why: 'secrets that one stream of Envoy follows' },
   receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

@@ -10,7 +10,7 @@ export async function* changes(
   clock: Clock,
   dueAt: () => number | undefined,
   signal: AbortSignal,
-): AsyncGenerator<void> {
+): AsyncGenerator<undefined> {
   let dirty = true;
   let wake = (): void => {};
   const stir = (): void => {
@@ -23,7 +23,7 @@ export async function* changes(
     while (!signal.aborted) {
       if (dirty) {
         dirty = false;
-        yield;
+        yield undefined;
         continue;
       }
       const due = dueAt();

@@ -8,6 +8,6 @@ import type { CallContext } from '#wire';
 export function assertSecurityHeader({ metadata }: Pick<CallContext<unknown>, 'metadata'>): void {
   const values = metadata.all('workload.spiffe.io');
   if (values.length !== 1 || values[0] !== 'true') {
-    throw new Fault('IDENTITY_HEADER_MISSING', 'the metadata workload.spiffe.io: true is missing');
+    throw new Fault('IDENTITY_HEADER_MISSING', 'security header missing from request: workload.spiffe.io: true');
   }
 }

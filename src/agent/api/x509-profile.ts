@@ -1,0 +1,81 @@
+import type { PeerCredentials } from '#rpc';
+import type { BundleResource, Handlers } from '#wire';
+import type { SpiffeWorkloadAPIDefinition, X509BundlesResponse, X509SVIDResponse } from '#wire/gen/workloadapi';
+import { type Bundles, federatedBundles, ownBundles, x509Authorities } from '../bundles.ts';
+import { type AgentNode, type Entitlement, firstExpiry } from '../node.ts';
+import { type X509Identity, x509Identities } from '../x509-identities.ts';
+import { changes } from './changes.ts';
+import { uniqueHints } from './hints.ts';
+
+type X509Methods = Pick<
+  Handlers<typeof SpiffeWorkloadAPIDefinition, PeerCredentials>,
+  'fetchX509SVID' | 'fetchX509Bundles'
+>;
+
+/** Workload API §5: X509-SVIDs and bundles, as streams of whole states. */
+export function x509Profile(node: AgentNode): X509Methods {
+  const { clock } = node.options;
+  return {
+    fetchX509SVID: async function* (_request, context) {
+      let due: number | undefined;
+      let last = '';
+      for await (const _ of changes(node, clock, () => due, context.signal)) {
+        const entitled = await node.entitled(context.caller);
+        const { identities, renewAt } = await x509Identities(entitled, clock.now());
+        due = renewAt;
+        const fingerprint = identitiesText(identities) + bundlesText(federatedBundles(entitled));
+        if (fingerprint !== last) yield x509SvidResponse(identities, entitled);
+        last = fingerprint;
+      }
+    },
+    fetchX509Bundles: async function* (_request, context) {
+      let due: number | undefined;
+      let last = '';
+      for await (const _ of changes(node, clock, () => due, context.signal)) {
+        const entitled = await node.entitled(context.caller);
+        due = firstExpiry(entitled);
+        const bundles = new Map([...ownBundles(entitled), ...federatedBundles(entitled)]);
+        const fingerprint = bundlesText(bundles);
+        if (fingerprint !== last) yield x509BundlesResponse(bundles);
+        last = fingerprint;
+      }
+    },
+  };
+}
+
+/** §5.2.1: the whole state. */
+function x509SvidResponse(identities: readonly X509Identity[], entitled: readonly Entitlement[]): X509SVIDResponse {
+  const hintOf = uniqueHints();
+  const svids = identities.map(({ membership, entry, chainDer, keyDer }) => ({
+    spiffeId: entry.spiffeId,
+    x509Svid: chainDer,
+    x509SvidKey: keyDer,
+    bundle: derOf(membership.ownBundle()),
+    hint: hintOf(entry.hint),
+  }));
+  return { svids, crl: [], federatedBundles: derById(federatedBundles(entitled)) };
+}
+
+function x509BundlesResponse(bundles: Bundles): X509BundlesResponse {
+  return { crl: [], bundles: derById(bundles) };
+}
+
+function derById(bundles: Bundles): Record<string, Buffer> {
+  return Object.fromEntries([...bundles].map(([name, bundle]) => [`spiffe://${name}`, derOf(bundle)]));
+}
+
+function derOf(bundle: BundleResource): Buffer {
+  return Buffer.concat(x509Authorities(bundle));
+}
+
+function identitiesText(identities: readonly X509Identity[]): string {
+  return identities
+    .map(({ chainDer, entry, membership }) =>
+      JSON.stringify([chainDer.toString('base64'), entry.hint, membership.ownBundle().x509Authorities]),
+    )
+    .join('\n');
+}
+
+function bundlesText(bundles: Bundles): string {
+  return JSON.stringify([...bundles].map(([name, { x509Authorities }]) => [name, x509Authorities]));
+}
