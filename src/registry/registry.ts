@@ -148,7 +148,9 @@ export class Registry implements Closeable {
 
   /** Ids under which an agent is known as a parent of entries. */
   aliasesOf(agent: AgentRecord): readonly string[] {
-    return this.#entries.get(agent.trustDomain)?.aliases(agent, this.#nowSeconds()) ?? [agent.id];
+    // A trust domain without entries has no index yet, and its agents have their aliases all the same.
+    const index = this.#entries.get(agent.trustDomain) ?? new EntryIndex(agent.trustDomain);
+    return index.aliases(agent, this.#nowSeconds());
   }
 
   /** True when entries hang below an id. */
