@@ -5,7 +5,12 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bank_owner') THEN
     CREATE ROLE bank_owner NOLOGIN;
   END IF;
+  -- Who is no superuser may give things to an owner only as its member.
+  IF NOT pg_has_role(current_user, 'bank_owner', 'USAGE') THEN
+    GRANT bank_owner TO current_user;
+  END IF;
 END $$;
+GRANT CREATE ON SCHEMA public TO bank_owner;
 
 -- bank-a: profiles (user-service) and accounts (account-service)
 CREATE TABLE IF NOT EXISTS profiles (
@@ -49,6 +54,9 @@ CREATE TABLE IF NOT EXISTS ledger_entries (
   UNIQUE (owner, reference)
 );
 
+-- The first rows are the owner's to write; it is bound again below, before anybody else sees the tables.
+ALTER TABLE profiles NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE accounts NO FORCE ROW LEVEL SECURITY;
 INSERT INTO profiles (owner, tenant, name, email) VALUES
   ('spiffe://bank-a/user/12345', 'bank-a', 'Alice', 'alice@bank-a'),
   ('spiffe://bank-a/user/67890', 'bank-a', 'Carol', 'carol@bank-a')

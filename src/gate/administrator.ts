@@ -1,6 +1,8 @@
 import pg from 'pg';
-import { type Closeable, Fault, type Log } from '#kernel';
+import type { Closeable, Log } from '#kernel';
 import type { DatabaseAddress } from './database-address.ts';
+import { connectFault } from './database-faults.ts';
+import { tlsOptions } from './database-tls.ts';
 
 /** The gate's own connection, for roles and keys. Made anew when it was lost. Statements run one after another. */
 export class Administrator implements Closeable {
@@ -38,20 +40,28 @@ export class Administrator implements Closeable {
     } catch (cause) {
       this.#client = undefined;
       this.#log.error('the database cannot be reached', { error: cause });
-      throw new Fault('DATABASE_UNAVAILABLE', 'the database did not answer', { cause });
+      throw cause;
     }
     const result = await client.query(sql, values === undefined ? undefined : [...values]);
     return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
   }
 }
 
+/** Signs in as the gate itself. Throws `DATABASE_UNAVAILABLE`, or `CONFIG_INVALID` for what does not heal by itself. */
 export async function connectAs(address: DatabaseAddress, database: string, lost: () => void): Promise<pg.Client> {
   const { at, user } = address;
-  const place = at.kind === 'unix' ? { host: at.directory } : { host: at.host, ssl: at.tls };
+  const place =
+    at.kind === 'unix'
+      ? { host: at.directory }
+      : { host: at.host, ssl: at.tls === undefined ? false : tlsOptions(at.tls, at.host) };
   const secret = address.password === undefined ? {} : { password: address.password.reveal() };
   const client = new pg.Client({ ...place, ...secret, port: at.port, user, database, connectionTimeoutMillis: 10_000 });
   client.on('error', lost);
   client.on('end', lost);
-  await client.connect();
+  try {
+    await client.connect();
+  } catch (cause) {
+    throw connectFault(cause, { ...address, name: database });
+  }
   return client;
 }

@@ -1,12 +1,11 @@
-import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { connect as connectTls } from 'node:tls';
 import { Fault, type Random } from '#kernel';
 import { type BackendPiece, BackendReader } from './backend-reader.ts';
 import type { Credential } from './credentials.ts';
-import { type DatabaseAddress, socketPathOf } from './database-address.ts';
+import type { DatabaseAddress } from './database-address.ts';
+import { dialDatabase } from './dial-database.ts';
 import { parseErrorFields } from './error-fields.ts';
-import { CANCEL_REQUEST, cstring, int32, message, SSL_REQUEST, startupMessage } from './messages.ts';
+import { CANCEL_REQUEST, cstring, int32, message, startupMessage } from './messages.ts';
 import { ScramClient } from './scram.ts';
 import { write } from './write.ts';
 
@@ -31,9 +30,9 @@ export async function openBackend(
   parameters: ReadonlyMap<string, string>,
   random: Random,
 ): Promise<Backend> {
-  const stream = await dial(address);
+  const stream = await dialDatabase(address);
   try {
-    const wanted = new Map([...parameters, ['user', credential.role], ['database', address.name]]);
+    const wanted = new Map([...parameters, ['user', credential.login], ['database', address.name]]);
     await write(stream, startupMessage(wanted));
     return await login(stream, new ScramClient(credential.password.reveal(), random));
   } catch (error) {
@@ -90,7 +89,7 @@ async function* readPieces(stream: Duplex, reader: BackendReader): AsyncGenerato
 
 function loginRefused(body: Buffer): Fault {
   const fields = parseErrorFields(body);
-  const cause = new Error(`${fields.get('C')}: ${fields.get('M')}`);
+  const cause = Object.assign(new Error(`${fields.get('C')}: ${fields.get('M')}`), { code: fields.get('C') });
   if (fields.get('C') === '28P01') {
     return new Fault('DATABASE_CREDENTIAL_EXPIRED', 'the database no longer takes the credential', { cause });
   }
@@ -99,35 +98,9 @@ function loginRefused(body: Buffer): Fault {
     : new Fault('DATABASE_UNAVAILABLE', 'the database did not admit the gate', { cause });
 }
 
-async function dial(address: DatabaseAddress): Promise<Duplex> {
-  const { at } = address;
-  const socket = at.kind === 'unix' ? connect(socketPathOf(at)) : connect(at.port, at.host);
-  await opened(socket);
-  return at.kind === 'tcp' && at.tls ? secure(socket, at.host) : socket;
-}
-
-async function secure(socket: Socket, host: string): Promise<Duplex> {
-  socket.write(Buffer.concat([int32(8), int32(SSL_REQUEST)]));
-  const answer = await new Promise<Buffer>((done) => socket.once('data', done));
-  if (answer.toString('latin1') !== 'S') throw unavailable('the database does not speak TLS');
-  const tls = connectTls({ socket, servername: host, minVersion: 'TLSv1.2' });
-  await new Promise<void>((done, failed) => {
-    tls.once('secureConnect', done);
-    tls.once('error', (cause) => failed(unavailable('the database could not be verified', cause)));
-  });
-  return tls;
-}
-
-function opened(socket: Socket): Promise<void> {
-  return new Promise((done, failed) => {
-    socket.once('connect', done);
-    socket.once('error', (cause) => failed(unavailable('the database did not answer', cause)));
-  });
-}
-
 /** Asks the server to cancel what a connection is doing (CancelRequest, on a connection of its own). */
 export async function cancelBackend(address: DatabaseAddress, backend: Pick<Backend, 'pid' | 'secret'>): Promise<void> {
-  const stream = await dial(address);
+  const stream = await dialDatabase(address);
   stream.on('error', () => {});
   stream.end(Buffer.concat([int32(16), int32(CANCEL_REQUEST), int32(backend.pid), int32(backend.secret)]));
   stream.resume();

@@ -9,6 +9,13 @@ DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hauberk_owner') THEN
     CREATE ROLE hauberk_owner NOLOGIN NOINHERIT;
   END IF;
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hauberk_login') THEN
+    CREATE ROLE hauberk_login NOLOGIN NOINHERIT;
+  END IF;
+  -- Who is no superuser may give things to an owner only as its member.
+  IF NOT pg_catalog.pg_has_role(current_user, 'hauberk_owner', 'USAGE') THEN
+    GRANT hauberk_owner TO current_user;
+  END IF;
 END $$;
 CREATE SCHEMA IF NOT EXISTS hauberk AUTHORIZATION hauberk_owner;
 REVOKE ALL ON SCHEMA hauberk FROM PUBLIC;

@@ -1,10 +1,10 @@
 import { type Clock, faultCode, type Random, randomBase64url, Secret } from '#kernel';
-import type { Administrator } from './administrator.ts';
-import { quote } from './prepare-database.ts';
+import type { LoginRoles } from './login-roles.ts';
 import { scramVerifier } from './scram.ts';
 
 export interface Credential {
-  readonly role: string;
+  /** Role of the server that signs in, this gate's own. */
+  readonly login: string;
   readonly password: Secret;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number;
@@ -17,18 +17,18 @@ interface Slot {
 }
 
 /**
- * Short-lived passwords of the roles, known to this process alone. One is made when first needed and made anew when half of its life
- * has passed; the server refuses it after its life (`VALID UNTIL`, by the server's own clock), the gate ends its sessions.
+ * Short-lived passwords of this gate's login roles, known to this process alone. One is made when first needed and made anew when half
+ * of its life has passed; the server refuses it after its life (`VALID UNTIL`, by the server's own clock), the gate ends its sessions.
  */
 export class Credentials {
-  readonly #administrator: Administrator;
+  readonly #logins: LoginRoles;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lifetimeSeconds: number;
   readonly #slots = new Map<string, Slot>();
 
-  constructor(administrator: Administrator, clock: Clock, random: Random, lifetimeSeconds: number) {
-    this.#administrator = administrator;
+  constructor(logins: LoginRoles, clock: Clock, random: Random, lifetimeSeconds: number) {
+    this.#logins = logins;
     this.#clock = clock;
     this.#random = random;
     this.#lifetimeSeconds = lifetimeSeconds;
@@ -36,7 +36,7 @@ export class Credentials {
 
   /**
    * Logs in with the role's credential, which is not made anew while a login with it is under way. When the server no longer takes
-   * it (`DATABASE_CREDENTIAL_EXPIRED`: another gate has made one, or the clocks disagree), one new one is tried.
+   * it (`DATABASE_CREDENTIAL_EXPIRED`: the clocks disagree, or somebody changed it), one new one is tried.
    */
   async login<T>(role: string, use: (credential: Credential) => Promise<T>): Promise<T> {
     const slot = this.#slot(role);
@@ -82,14 +82,8 @@ export class Credentials {
     await Promise.allSettled(slot.logins);
     const password = randomBase64url(this.#random, 32);
     const expiresAt = this.#clock.now() + this.#lifetimeSeconds * 1000;
-    const [row] = await this.#administrator.query("SELECT (now() + $1 * interval '1 second')::text AS until", [
-      this.#lifetimeSeconds,
-    ]);
-    const verifier = scramVerifier(password, this.#random);
-    await this.#administrator.query(
-      `ALTER ROLE ${quote(role)} PASSWORD '${verifier}' VALID UNTIL '${String(row?.until)}'`,
-    );
-    slot.credential = { role, password: new Secret(password), expiresAt };
+    await this.#logins.renew(role, scramVerifier(password, this.#random), this.#lifetimeSeconds);
+    slot.credential = { login: this.#logins.nameFor(role), password: new Secret(password), expiresAt };
     return slot.credential;
   }
 }

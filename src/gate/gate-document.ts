@@ -21,8 +21,8 @@ export function parseGateDocument(json: unknown): GateDocument {
 
 function parseRole(value: unknown): { readonly spiffeId: string; readonly role: string } {
   const { spiffeId, role } = Object(value);
-  if (typeof spiffeId !== 'string' || typeof role !== 'string' || !/^[a-z_][a-z0-9_]{0,62}$/.test(role)) {
-    throw invalid('a role needs a SPIFFE ID and a name of a-z 0-9 _');
+  if (typeof spiffeId !== 'string' || typeof role !== 'string' || !/^[a-z_][a-z0-9_]{0,45}$/.test(role)) {
+    throw invalid('a role needs a SPIFFE ID and a name of a-z 0-9 _ of at most 46 characters');
   }
   if (role.startsWith('pg_') || role.startsWith('hauberk_'))
     throw invalid('roles named pg_… and hauberk_… are not for workloads');

@@ -177,16 +177,29 @@ export interface Bank {
   close(): Promise<void>;
 }
 
+export interface House {
+  readonly authorities: Authorities;
+  readonly minters: Minters;
+  readonly workload: FakeWorkload;
+}
+
+/** Authorities of all three trust domains, the edge's minters, and a gate's agent. */
+export async function openHouse(lifecycle: Lifecycle): Promise<House> {
+  const authorities = lifecycle.own(new Authorities());
+  const minters = new Minters();
+  for (const name of ['platform.example', 'bank-a', 'bank-b']) await authorities.of(name);
+  const workload = new FakeWorkload(await authorities.svid('spiffe://platform.example/gate'), authorities, minters);
+  return { authorities, minters, workload };
+}
+
+export const SCHEMA = fileURLToPath(new URL('../../examples/bank/schema.sql', import.meta.url));
+
 export async function openBank(): Promise<Bank> {
   const lifecycle = new Lifecycle();
   const dir = mkdtempSync(join(tmpdir(), 'hbgate-'));
   lifecycle.defer(() => rmSync(dir, { recursive: true, force: true }));
   const postgres = lifecycle.own(await startPostgres({ dir: join(dir, 'pg'), log: silentLog }));
-  const authorities = lifecycle.own(new Authorities());
-  const minters = new Minters();
-  for (const name of ['platform.example', 'bank-a', 'bank-b']) await authorities.of(name);
-  const workload = new FakeWorkload(await authorities.svid('spiffe://platform.example/gate'), authorities, minters);
-  const schema = fileURLToPath(new URL('../../examples/bank/schema.sql', import.meta.url));
+  const { authorities, minters, workload } = await openHouse(lifecycle);
   const another: Bank['another'] = async ({ lifetimeSeconds = 900, clock = systemClock }) =>
     lifecycle.own(
       await startGate({
@@ -197,7 +210,7 @@ export async function openBank(): Promise<Bank> {
           user: postgres.superuser,
           passwordFile: postgres.passwordFile,
           name: 'bank',
-          schema,
+          schema: SCHEMA,
         },
         document: { database: 'bank', credentialLifetimeSeconds: lifetimeSeconds, roles: ROLES },
         serverLog: postgres.logFile,
@@ -238,7 +251,7 @@ export async function connectTo(port: number, svid: X509Svid, database = 'bank')
 
 /** A transaction of a user, as the SDK makes it. */
 export async function asUser<T>(
-  bank: Bank,
+  bank: Pick<Bank, 'minters'>,
   client: pg.Client,
   user: string,
   use: (txn: string) => Promise<T>,

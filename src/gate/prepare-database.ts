@@ -3,7 +3,10 @@ import { Fault, isFault } from '#kernel';
 import { type Administrator, connectAs } from './administrator.ts';
 import { BOOTSTRAP } from './bootstrap.ts';
 import type { ContextSigner } from './context-signer.ts';
-import type { DatabaseAddress } from './database-address.ts';
+import { type DatabaseAddress, placeOf } from './database-address.ts';
+import { LOGIN_GROUP } from './login-roles.ts';
+import { quote } from './quote.ts';
+import { assertRowSecurity } from './row-security.ts';
 
 export interface Preparation {
   readonly address: DatabaseAddress;
@@ -16,6 +19,7 @@ export interface Preparation {
 
 /** One gate at a time prepares a database: the number is this lock's name. */
 const LOCK = 4_827_213_377;
+const OLDEST_VERSION = 150_000;
 
 /**
  * Makes the database, the functions, the roles and the tables, and assures that no role of a workload gets around row-level security.
@@ -24,12 +28,13 @@ const LOCK = 4_827_213_377;
 export async function prepareDatabase(preparation: Preparation): Promise<void> {
   const { administrator, signer } = preparation;
   await makeDatabase(preparation.address);
+  await assertAble(preparation);
   await administrator.query(`SELECT pg_advisory_lock(${LOCK})`);
   try {
-    await administrator.query(BOOTSTRAP);
-    await makeRoles(preparation);
+    await saying("the gate's functions cannot be made", () => administrator.query(BOOTSTRAP));
+    await saying("the workloads' roles cannot be made", () => makeRoles(preparation));
     await applySchema(preparation);
-    await assertRowSecurity(preparation);
+    await assertRowSecurity(administrator, preparation.roles);
   } finally {
     await administrator.query(`SELECT pg_advisory_unlock(${LOCK})`);
   }
@@ -42,33 +47,72 @@ export async function prepareDatabase(preparation: Preparation): Promise<void> {
   await administrator.query("DELETE FROM hauberk.context_key WHERE made_at < now() - interval '1 year'");
 }
 
+/** Makes the database where it is missing: from `postgres`, which every server has. */
 async function makeDatabase(address: DatabaseAddress): Promise<void> {
-  const client = await connectAs(address, 'postgres', () => {}).catch((cause) => {
-    throw new Fault('DATABASE_UNAVAILABLE', 'the database did not answer', { cause });
-  });
+  const opened = await connectAs(address, address.name, () => {}).catch((error: unknown) => error);
+  if (!isMissing(opened)) {
+    if (opened instanceof Error) throw opened;
+    return (opened as Awaited<ReturnType<typeof connectAs>>).end();
+  }
+  const client = await connectAs(address, 'postgres', () => {});
   try {
-    const { rows } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [address.name]);
-    if (rows.length === 0) await client.query(`CREATE DATABASE ${quote(address.name)}`);
+    await client.query(`CREATE DATABASE ${quote(address.name)}`);
+  } catch (cause) {
+    // Another gate may have been faster.
+    if (Object(cause).code === '42P04') return;
+    const sentence = `the database "${address.name}" is missing at ${placeOf(address)}, and "${address.user}" may not make it`;
+    throw new Fault('CONFIG_INVALID', sentence, { cause });
   } finally {
     await client.end();
   }
 }
 
+function isMissing(error: unknown): boolean {
+  return isFault(error) && Object(error.cause).code === '3D000';
+}
+
+/** The server is new enough, and the gate's user is its superuser, or may create roles and owns the database. */
+async function assertAble({ administrator, address }: Preparation): Promise<void> {
+  const [found] = await administrator.query(
+    `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS named,
+       r.rolsuper AS super, r.rolcreaterole AND pg_has_role(d.datdba, 'USAGE') AS able
+     FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()`,
+  );
+  if (Number(found?.version) < OLDEST_VERSION)
+    throw new Fault(
+      'CONFIG_INVALID',
+      `the database is PostgreSQL ${String(found?.named)}; 15 is the oldest that serves`,
+    );
+  if (found?.super === true || found?.able === true) return;
+  const sentence = `"${address.user}" is neither a superuser nor one that may create roles and owns the database "${address.name}"`;
+  throw new Fault('CONFIG_INVALID', sentence);
+}
+
 async function makeRoles({ administrator, roles, address }: Preparation): Promise<void> {
   await administrator.query(`REVOKE ALL ON DATABASE ${quote(address.name)} FROM PUBLIC`);
+  await administrator.query(`GRANT CONNECT ON DATABASE ${quote(address.name)} TO ${LOGIN_GROUP}`);
   await administrator.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-  for (const role of roles) {
-    const [found] = await administrator.query('SELECT rolsuper FROM pg_roles WHERE rolname = $1', [role]);
-    if (role === address.user || found?.rolsuper === true) {
-      throw new Fault('CONFIG_INVALID', `the role ${role} is an administrator's and not for workloads`, {
-        details: { role },
-      });
-    }
-    if (found === undefined) await administrator.query(`CREATE ROLE ${quote(role)}`);
-    const bare = 'LOGIN NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS';
-    await administrator.query(`ALTER ROLE ${quote(role)} ${bare}`);
-    await administrator.query(`GRANT CONNECT ON DATABASE ${quote(address.name)} TO ${quote(role)}`);
+  await administrator.query('GRANT USAGE ON SCHEMA public TO PUBLIC');
+  for (const role of roles) await makeRole(administrator, role, address.user);
+}
+
+/** A role that holds a workload's rights. It cannot sign in: members of it do, one for each gate. */
+async function makeRole(administrator: Administrator, role: string, user: string): Promise<void> {
+  const [found] = await administrator.query(
+    `SELECT rolsuper, rolcanlogin, rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS mighty
+       FROM pg_roles WHERE rolname = $1`,
+    [role],
+  );
+  if (role === user || found?.rolsuper === true) {
+    throw new Fault('CONFIG_INVALID', `the role ${role} is an administrator's and not for workloads`, {
+      details: { role },
+    });
   }
+  if (found === undefined) await administrator.query(`CREATE ROLE ${quote(role)} NOLOGIN`);
+  // Said only where it is needed: who is no superuser may not even take these rights away.
+  if (found?.mighty === true)
+    await administrator.query(`ALTER ROLE ${quote(role)} NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS`);
+  if (found?.rolcanlogin === true) await administrator.query(`ALTER ROLE ${quote(role)} NOLOGIN PASSWORD NULL`);
 }
 
 async function applySchema({ administrator, schema }: Preparation): Promise<void> {
@@ -85,35 +129,12 @@ async function applySchema({ administrator, schema }: Preparation): Promise<void
   }
 }
 
-/** Relations that a workload's role may use although row-level security does not bind it there, and roles that could become another. */
-const GAPS = `
-  SELECT format('table %s has no forced row-level security, and %s may use it', c.oid::regclass, r.rolname) AS problem
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN pg_roles r
-    WHERE r.rolname = ANY ($1) AND c.relkind IN ('r', 'p', 'm', 'f')
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_toast%'
-      AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-      AND has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
-  UNION ALL
-  SELECT format('view %s reads with its owner''s rights, and %s may use it', c.oid::regclass, r.rolname)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN pg_roles r
-    WHERE r.rolname = ANY ($1) AND c.relkind = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-      AND NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on'], false)
-      AND has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE')
-  UNION ALL
-  SELECT format('role %s is a member of %s', m.member::regrole, m.roleid::regrole)
-    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = ANY ($1)
-  UNION ALL
-  SELECT format('role %s owns %s', r.rolname, c.oid::regclass)
-    FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm')`;
-
-async function assertRowSecurity({ administrator, roles }: Preparation): Promise<void> {
-  const gaps = await administrator.query(GAPS, [roles]);
-  if (gaps.length === 0) return;
-  const problems = gaps.map(({ problem }) => ({ found: String(problem), expected: 'forced row-level security' }));
-  throw new Fault('CONFIG_INVALID', 'the database has ways around row-level security', { details: { problems } });
-}
-
-/** An identifier as SQL writes it. */
-export function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+/** An error of the server as a sentence for the operator: what it speaks of is the gate's own SQL, never a value. */
+async function saying(what: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    if (isFault(cause)) throw cause;
+    throw new Fault('CONFIG_INVALID', `${what}: ${cause instanceof Error ? cause.message : 'an error'}`, { cause });
+  }
 }

@@ -6,7 +6,7 @@ import type { VerifiedX509Svid } from '#spiffe';
 import { peerChain } from '#wire';
 import { type Backend, cancelBackend, openBackend } from './backend.ts';
 import type { ContextSigner } from './context-signer.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credential, Credentials } from './credentials.ts';
 import type { DatabaseAddress } from './database-address.ts';
 import { errorResponse } from './error-fields.ts';
 import type { GateWorkload } from './gate-workload.ts';
@@ -21,6 +21,8 @@ export interface ReceptionParts {
   readonly workload: GateWorkload;
   readonly address: DatabaseAddress;
   readonly credentials: Credentials;
+  /** The database's name, as clients call it. */
+  readonly database: string;
   readonly signer: ContextSigner;
   readonly receipts: Receipts;
   /** SPIFFE ID → role. */
@@ -28,6 +30,10 @@ export interface ReceptionParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+interface SignedIn extends Credential {
+  readonly backend: Backend;
 }
 
 interface Guest {
@@ -75,7 +81,7 @@ export class Reception {
     const code = isReasonCode(fault.code) ? fault.code : 'INTERNAL_ERROR';
     if (code === 'INTERNAL_ERROR' || code === 'DATABASE_UNAVAILABLE')
       this.#parts.log.error('a client was not served', { error });
-    const id = this.#parts.receipts.leave({ effect: 'deny', code, peer, resource: this.#parts.address.name });
+    const id = this.#parts.receipts.leave({ effect: 'deny', code, peer, resource: this.#parts.database });
     socket.end(errorResponse({ severity: 'FATAL', sqlState: sqlStateOf(code), code, sentence: fault.message, id }));
     // What it still sends is read and dropped, so that the refusal is not lost in a reset.
     socket.resume();
@@ -106,23 +112,34 @@ export class Reception {
     return this.#parts.workload.verifyPeer(chain);
   }
 
+  /** What is wrong with the database is for the operator's log: a client learns that it is away. */
+  async #login(role: string, parameters: ReadonlyMap<string, string>): Promise<SignedIn> {
+    const { address, credentials, random } = this.#parts;
+    try {
+      return await credentials.login(role, async (credential) => ({
+        ...credential,
+        backend: await openBackend(address, credential, parameters, random),
+      }));
+    } catch (cause) {
+      const { code } = toFault(cause);
+      if (code === 'DATABASE_ACCESS_DENIED' || code === 'DATABASE_CREDENTIAL_EXPIRED') throw cause;
+      throw new Fault('DATABASE_UNAVAILABLE', 'the database did not answer', { cause });
+    }
+  }
+
   async #serve(
     socket: TLSSocket,
     startup: Extract<Startup, { kind: 'start' }>,
     { id, notAfter }: VerifiedX509Svid,
     chain: readonly Buffer[],
   ): Promise<void> {
-    const { address, credentials, roles, clock, random, workload } = this.#parts;
+    const { database, roles, clock, random, workload } = this.#parts;
     const peer = id.toString();
     const role = roles.get(peer);
     if (role === undefined) throw new Fault('DATABASE_ROLE_UNMAPPED', 'no database role is mapped to this workload');
-    if (startup.database !== address.name)
-      throw new Fault('DATABASE_ACCESS_DENIED', 'the gate leads to another database');
+    if (startup.database !== database) throw new Fault('DATABASE_ACCESS_DENIED', 'the gate leads to another database');
     if (this.#admitted > LIMITS.databaseSessions.value) throw new Fault('LIMIT_EXCEEDED', 'too many clients at once');
-    const { backend, expiresAt } = await credentials.login(role, async (credential) => ({
-      backend: await openBackend(address, credential, startup.parameters, random),
-      expiresAt: credential.expiresAt,
-    }));
+    const { backend, login, expiresAt } = await this.#login(role, startup.parameters);
     const key = { pid: random.bytes(4).readUInt32BE(0) & 0x7fff_ffff, secret: random.bytes(4).readUInt32BE(0) };
     const session = new Session({
       ...this.#parts,
@@ -131,7 +148,7 @@ export class Reception {
       peer,
       trustDomain: id.trustDomain,
       role,
-      database: address.name,
+      login,
     });
     const recheck = (): void => {
       try {

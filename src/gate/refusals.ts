@@ -2,7 +2,7 @@ import { isReasonCode, type ReasonCodeName, reasonCode } from '#chain';
 import { Fault } from '#kernel';
 import { type ErrorFields, errorResponse, parseErrorFields } from './error-fields.ts';
 import { PROOF, type Receipts } from './receipts.ts';
-import { CONTEXT_STATES, REFUSED_STATE, sqlStateOf } from './sql-state.ts';
+import { CONTEXT_STATES, sqlStateOf } from './sql-state.ts';
 import type { Transaction } from './transaction.ts';
 
 interface Refused {
@@ -10,6 +10,10 @@ interface Refused {
   readonly sentence: string;
 }
 
+/** Name of a column that no table has: PostgreSQL's error repeats it, in whatever language it speaks. */
+const REFUSED_MARK = 'hauberk:';
+const REFUSED = /hauberk:([0-9a-f]{32})/;
+const UNDEFINED_COLUMN = '42703';
 /** Refusals that have been sent to the server but not come back; more than this are forgotten, oldest first. */
 const KEPT = 64;
 
@@ -30,13 +34,16 @@ export class Refusals {
     return this.#receipts.leave({ effect: 'deny', code, peer, role, resource, proof, context, traceparent });
   }
 
-  /** A statement that makes the server fail, in place of the one refused. It carries the receipt's id and nothing else. */
+  /**
+   * A statement that makes the server fail, in place of the one refused: as soon as it is parsed, whatever is bound to it. It carries the
+   * receipt's id and nothing else.
+   */
   statementFor(fault: Fault, transaction: Transaction): string {
     const code = isReasonCode(fault.code) ? fault.code : 'INTERNAL_ERROR';
     const id = this.leave(code, transaction);
     for (const [oldest] of this.#pending) if (this.#pending.size >= KEPT) this.#pending.delete(oldest);
     this.#pending.set(id, { code, sentence: fault.message });
-    return `DO $hauberk$ BEGIN RAISE EXCEPTION USING ERRCODE = '${REFUSED_STATE}', MESSAGE = '${id}'; END $hauberk$`;
+    return `SELECT "${REFUSED_MARK}${id}"`;
   }
 
   stateOf(body: Buffer): string | undefined {
@@ -47,8 +54,9 @@ export class Refusals {
   rewrite(bytes: Buffer, body: Buffer, transaction: Transaction): Buffer {
     const fields = parseErrorFields(body);
     const state = fields.get('C') ?? '';
-    const pending = state === REFUSED_STATE ? this.#pending.get(fields.get('M') ?? '') : undefined;
-    if (pending !== undefined) return tell(pending, fields.get('M') ?? '');
+    const id = state === UNDEFINED_COLUMN ? (REFUSED.exec(fields.get('M') ?? '')?.[1] ?? '') : '';
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) return tell(pending, id);
     const code = CONTEXT_STATES.get(state) ?? privilegeCode(state, fields, transaction);
     if (code === undefined) return bytes;
     if (code === 'DATABASE_NO_CONTEXT') transaction.reported = true;
@@ -69,9 +77,15 @@ function tell({ code, sentence }: Refused, id: string): Buffer {
 }
 
 export function misplaced(): Fault {
-  return new Fault('DATABASE_CONTEXT_MISPLACED', reasonCode('DATABASE_CONTEXT_MISPLACED').meaning);
+  return refusalOf('misplaced');
 }
 
-export function roleChange(): Fault {
-  return new Fault('DATABASE_ROLE_CHANGE', reasonCode('DATABASE_ROLE_CHANGE').meaning);
+const CODES = {
+  'role-change': 'DATABASE_ROLE_CHANGE',
+  forbidden: 'DATABASE_ACCESS_DENIED',
+  misplaced: 'DATABASE_CONTEXT_MISPLACED',
+} as const;
+
+export function refusalOf(kind: keyof typeof CODES): Fault {
+  return new Fault(CODES[kind], reasonCode(CODES[kind]).meaning);
 }

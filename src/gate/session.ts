@@ -8,7 +8,7 @@ import { type FrontendMessage, FrontendReader } from './frontend-reader.ts';
 import { commandComplete, parseMessage, queryMessage, readCstring, readyForQuery, terminate } from './messages.ts';
 import { OwnQueries } from './own-queries.ts';
 import { Pending } from './pending.ts';
-import { misplaced, Refusals, roleChange } from './refusals.ts';
+import { misplaced, Refusals, refusalOf } from './refusals.ts';
 import { type ContextParts, setContext } from './set-context.ts';
 import { NO_CONTEXT_STATE, sqlStateOf } from './sql-state.ts';
 import { mentionsToken, readStatement, type Statement } from './statements.ts';
@@ -120,9 +120,9 @@ export class Session {
       case 'traceparent':
         return this.#takeSetting(statement);
       case 'role-change':
-        return this.#refuse(roleChange());
+      case 'forbidden':
       case 'misplaced':
-        return this.#refuse(misplaced());
+        return this.#refuse(refusalOf(statement.kind));
       case 'other':
         return this.#forward('Q', message.bytes);
     }
@@ -135,7 +135,7 @@ export class Session {
     if (mentionsToken(name.text)) throw misplaced();
     const { kind } = readStatement(sql.text);
     if (kind === 'other') return this.#forward('P', message.bytes);
-    const fault = kind === 'role-change' ? roleChange() : misplaced();
+    const fault = refusalOf(kind === 'role-change' || kind === 'forbidden' ? kind : 'misplaced');
     const failing = this.#refusals.statementFor(fault, this.#transactions.current);
     await this.#forward('P', parseMessage(name.text, failing));
   }

@@ -13,7 +13,8 @@ export interface ContextParts {
   readonly clock: Clock;
   /** Of the client: the token's audience. */
   readonly trustDomain: string;
-  readonly role: string;
+  /** Role of the server that signed in: `session_user`. */
+  readonly login: string;
 }
 
 const WHERE_AND_WHEN =
@@ -30,7 +31,7 @@ export async function setContext(
   queries: OwnQueries,
   transactions: Transactions,
 ): Promise<void> {
-  const { workload, signer, receipts, clock, trustDomain, role } = parts;
+  const { workload, signer, receipts, clock, trustDomain, login: role } = parts;
   receipts.assertTaken();
   const began = receipts.began();
   if (token.length > LIMITS.tokenBytes.value) throw new Fault('LIMIT_EXCEEDED', 'the token is too long');

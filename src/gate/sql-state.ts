@@ -29,7 +29,5 @@ export const CONTEXT_STATES: ReadonlyMap<
   ['HB003', 'DATABASE_CONTEXT_EXPIRED'],
 ]);
 
-/** Raised in place of a statement that the gate refused; its message is the receipt's id. */
-export const REFUSED_STATE = 'HB000';
 /** Noticed by `hauberk.context()` where there is no context. */
 export const NO_CONTEXT_STATE = 'HB010';

@@ -1,11 +1,13 @@
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, type Random } from '#kernel';
 import { Administrator } from './administrator.ts';
+import { assertClosedToOthers } from './closed-to-others.ts';
 import { ContextSigner } from './context-signer.ts';
 import { Credentials } from './credentials.ts';
 import { type DatabaseConfig, readDatabaseAddress } from './database-address.ts';
 import { openFrontDoor } from './front-door.ts';
 import type { GateDocument } from './gate-document.ts';
 import type { GateWorkload } from './gate-workload.ts';
+import { LoginRoles } from './login-roles.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { Receipts } from './receipts.ts';
 import { Reception } from './reception.ts';
@@ -36,19 +38,34 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     const administrator = lifecycle.own(new Administrator(address, log));
     const signer = new ContextSigner(random);
     const roles = new Map(document.roles.map(({ spiffeId, role }) => [spiffeId, role]));
-    const { schema } = options.database;
+    const { schema, name: database } = options.database;
     const names = [...new Set(roles.values())];
     const prepared = { address, administrator, signer, roles: names, ...(schema === undefined ? {} : { schema }) };
     await prepareDatabase(prepared);
     const receipts = new Receipts(workload, clock, random, log);
-    const credentials = new Credentials(administrator, clock, random, document.credentialLifetimeSeconds);
-    const reception = new Reception({ workload, address, credentials, signer, receipts, roles, clock, random, log });
-    if (options.serverLog !== undefined) {
-      const direct = { effect: 'deny', code: 'DATABASE_DIRECT', resource: address.name } as const;
-      lifecycle.own(
-        followServerLog(options.serverLog, (login) => void receipts.leave({ ...direct, detail: { ...login } })),
-      );
-    }
+    const logins = new LoginRoles(administrator, signer.kid, log);
+    await logins.dropStale();
+    lifecycle.defer(() => logins.drop());
+    const credentials = new Credentials(logins, clock, random, document.credentialLifetimeSeconds);
+    const reception = new Reception({
+      workload,
+      address,
+      database,
+      credentials,
+      signer,
+      receipts,
+      roles,
+      clock,
+      random,
+      log,
+    });
+    const onDirect = (detail: object): void =>
+      void receipts.leave({ effect: 'deny', code: 'DATABASE_DIRECT', resource: database, detail: { ...detail } });
+    if (options.serverLog !== undefined) lifecycle.own(followServerLog(options.serverLog, onDirect));
+    // Who else is refused stands in a log that cannot be read here: that the door is closed is tried instead.
+    else
+      for (const user of await assertClosedToOthers({ address, logins, roles: names, random }))
+        onDirect({ user, by: 'gate' });
     const front = lifecycle.own(
       await openFrontDoor({
         listen: options.listen,
@@ -62,7 +79,7 @@ export async function startGate(options: GateOptions): Promise<RunningGate> {
     );
     lifecycle.defer(() => reception.close());
     lifecycle.defer(workload.onChange(() => reception.recheck()));
-    log.info('the gate is open', { port: front.port, database: address.name });
+    log.info('the gate is open', { port: front.port, database });
     return { port: front.port, close: () => lifecycle.close() };
   } catch (error) {
     await lifecycle.close();

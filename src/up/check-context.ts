@@ -11,7 +11,15 @@ export interface CheckContext {
   readonly agentSocket: string;
   /** Where the database is: what an attacker would dial past the gate. `host` is a directory for a Unix socket. */
   readonly postgres:
-    | { readonly host: string; readonly port: number; readonly tls: boolean; readonly database: string }
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly tls: boolean;
+        /** Its name on the server. */
+        readonly database: string;
+        /** Who tells of refused logins: the gate reads the server's log, or has tried the door itself when it opened. */
+        readonly refusals: 'log' | 'gate';
+      }
     | undefined;
   readonly admin: {
     /** Every receipt of the transaction that an id belongs to, in order. Empty when there is none yet. */

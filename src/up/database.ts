@@ -28,7 +28,8 @@ export async function startDatabase(parts: {
   const name = postgres.database;
   const schema = postgres.schema === undefined ? {} : { schema: join(plan.directory, postgres.schema) };
   if (environment.databaseUrl !== undefined) {
-    return { gate: { connectionString: environment.databaseUrl, name, ...schema }, direct: undefined };
+    const { databaseUrl: connectionString } = environment;
+    return { gate: { connectionString, name, ...schema }, direct: strangersDoor(connectionString, name) };
   }
   const { log, say } = parts;
   const server = await keepPostgres({ dir: run.at('postgres'), log, say, environment: clockOf(environment) });
@@ -37,9 +38,20 @@ export async function startDatabase(parts: {
   const { socketDir, port, superuser: user, passwordFile, logFile } = server;
   return {
     gate: { socketDir, port, user, passwordFile, name, ...schema },
-    direct: { host: socketDir, port, tls: false, database: name },
+    direct: { host: socketDir, port, tls: false, database: name, refusals: 'log' },
     serverLog: logFile,
   };
+}
+
+/** Where an attacker would dial a server that is not ours. Whom it refuses stands in its own log: the gate tries the door instead. */
+function strangersDoor(connectionString: string, name: string): CheckContext['postgres'] {
+  if (!URL.canParse(connectionString)) return undefined;
+  const { hostname, port, pathname, searchParams } = new URL(connectionString);
+  const host = searchParams.get('host') ?? decodeURIComponent(hostname);
+  const named = decodeURIComponent(pathname.slice(1));
+  const tls = !host.startsWith('/') && !['disable', null].includes(searchParams.get('sslmode'));
+  const database = named === '' || named === 'postgres' ? name : named;
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port || 5432), tls, database, refusals: 'gate' };
 }
 
 /** What moves the clock of a process in tests: the database's is moved with everybody else's. */

@@ -128,6 +128,7 @@ async function changeRole(connection: Connection, table: string): Promise<Seen> 
     "SELECT set_config('session_authorization', 'postgres', true)",
     'CREATE FUNCTION pg_temp.climb() RETURNS void LANGUAGE sql SECURITY DEFINER AS $$ SELECT 1 $$',
     'ALTER TABLE accounts DISABLE ROW LEVEL SECURITY',
+    "ALTER ROLE CURRENT_USER PASSWORD 'known to the attacker'",
     'SET row_security = off',
   ];
   return steps(connection, ways, table);

@@ -78,7 +78,7 @@ class Attacker {
 
   async roleChange(): Promise<void> {
     const { steps = [] } = await this.#attack('role-change');
-    const rights = steps.filter(({ step }) => /^(CREATE|ALTER) /.test(step));
+    const rights = steps.filter(({ step }) => /^(CREATE|ALTER|DO) /.test(step));
     const unsecured = steps.filter(({ step }) => step.includes('row_security'));
     const changes = steps.filter((step) => !rights.includes(step) && !unsecured.includes(step));
     await this.#all('role-change', 'DATABASE_ROLE_CHANGE', changes, [
@@ -115,8 +115,8 @@ class Attacker {
 
   async #attack(name: DatabaseAttack['name'], more: Partial<DatabaseAttack> = {}, service = ACCOUNTS): Promise<Seen> {
     const token = more.token ?? (await stealToken(this.#context, this.#people));
-    const database = this.#context.postgres?.database ?? 'bank';
-    return probe(this.#context, service, { kind: 'database', name, token, database, table: 'accounts', ...more });
+    const attack = { kind: 'database', name, token, database: 'bank', table: 'accounts', ...more };
+    return probe(this.#context, service, attack);
   }
 
   /** The refusal holds when every step was told the code, and the ledger says the same of each. */
@@ -165,7 +165,8 @@ function open(steps: readonly Step[]): readonly string[] {
 async function direct(context: Context, record: Record): Promise<void> {
   const { postgres } = context;
   if (postgres === undefined) return;
-  const since = Date.now();
+  // Of a server whose log is not ours the ledger says what the gate was told when it tried the door, as it opened.
+  const since = postgres.refusals === 'log' ? Date.now() : 0;
   const seen = await probe(context, ACCOUNTS, { kind: 'direct', ...postgres });
   const steps = seen.steps ?? [];
   // 28P01: wrong password; 28000: this role may not come in at all.

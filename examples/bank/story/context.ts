@@ -8,7 +8,15 @@ export interface Context {
   >;
   /** Where the database is: what an attacker would dial past the gate. `host` is a directory for a Unix socket. */
   readonly postgres:
-    | { readonly host: string; readonly port: number; readonly tls: boolean; readonly database: string }
+    | {
+        readonly host: string;
+        readonly port: number;
+        readonly tls: boolean;
+        /** Its name on the server. */
+        readonly database: string;
+        /** Who tells of refused logins: the gate reads the server's log, or has tried the door itself when it opened. */
+        readonly refusals: 'log' | 'gate';
+      }
     | undefined;
   readonly admin: {
     why(id: string): Promise<readonly Receipt[]>;

@@ -14,8 +14,9 @@ export interface DataDirectory {
   readonly passwordFile: string;
 }
 
-/** The only way in is the Unix socket, and only with a password: `local` lines alone, so TCP finds no line even if it were opened. */
-const HBA = 'local all all scram-sha-256\nhost all all all reject\n';
+/** The only way in is the Unix socket, and only with a password; over TCP nobody comes in but by the lines that stand between. */
+const LOCAL = 'local all all scram-sha-256\n';
+const REST = 'host all all all reject\n';
 
 /** Makes a cluster where there is none. Throws `PROCESS_FAILED` when initdb does, `DIRECTORY_UNWRITABLE` when the place is closed. */
 export function prepareDataDirectory(dir: string, bin: string, account: Account, random: Random): DataDirectory {
@@ -37,8 +38,12 @@ export function prepareDataDirectory(dir: string, bin: string, account: Account,
     makeOwned(place.data, account);
     initialize(place, bin, account, random);
   }
-  writeFileSync(join(place.data, 'pg_hba.conf'), HBA, { mode: 0o600 });
   return place;
+}
+
+/** Who may come in, and how, written anew at each start. */
+export function writeAccess({ data }: DataDirectory, network: string): void {
+  writeFileSync(join(data, 'pg_hba.conf'), `${LOCAL}${network}${REST}`, { mode: 0o600 });
 }
 
 function makeOwned(dir: string, account: Account): void {

@@ -5,8 +5,16 @@ import { join, resolve } from 'node:path';
 import { type Closeable, Fault, LIMITS, type Log, type Random, systemRandom } from '#kernel';
 import { type Account, asAccount, findAccount } from './account.ts';
 import { findBinaries } from './binaries.ts';
-import { type DataDirectory, logTail, prepareDataDirectory, SUPERUSER, serverEnvironment } from './data-directory.ts';
+import {
+  type DataDirectory,
+  logTail,
+  prepareDataDirectory,
+  SUPERUSER,
+  serverEnvironment,
+  writeAccess,
+} from './data-directory.ts';
 import { LEASE_SCRIPT } from './lease.ts';
+import { TLS_HBA, type TlsListen, tlsSettings } from './tls-listen.ts';
 
 export interface PostgresOptions {
   /** Directory of the server; made if missing. Its data survive. */
@@ -15,11 +23,15 @@ export interface PostgresOptions {
   readonly random?: Random;
   /** Beside the fixed environment of the server: nothing is inherited. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Beside the Unix socket. Default: no port at all. */
+  readonly listen?: TlsListen;
+  /** Directory of another PostgreSQL's `initdb` and `postgres`. Default: the one from the npm registry. */
+  readonly bin?: string;
 }
 
 export interface RunningPostgres extends Closeable {
   readonly socketDir: string;
-  /** Part of the socket's name only: the server opens no port. */
+  /** Part of the socket's name; a port that is opened has it too. */
   readonly port: number;
   readonly superuser: string;
   readonly passwordFile: string;
@@ -39,18 +51,25 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const dir = resolve(options.dir);
   assertSocketPath(socketPath(join(dir, 'socket')));
   const account = findAccount();
-  const { bin } = findBinaries(dir);
+  const { bin } = options.bin === undefined ? findBinaries(dir) : { bin: options.bin };
+  const port = options.listen?.port ?? PORT;
   const place = prepareDataDirectory(dir, bin, account, options.random ?? systemRandom);
+  const tls = options.listen === undefined ? {} : tlsSettings(place, account, options.listen);
+  writeAccess(place, options.listen === undefined ? '' : TLS_HBA);
   await untilFree(place.data);
   const before = serverIdentity(place.data);
-  const leader = spawnServer(place, join(bin, 'postgres'), account, options.environment ?? {});
+  const leader = spawnServer(place, join(bin, 'postgres'), account, {
+    port,
+    tls,
+    environment: options.environment ?? {},
+  });
   const ended = new Promise<void>((done) => leader.once('close', () => done()));
   const close = async (): Promise<void> => {
     leader.stdio[3]?.destroy();
     await ended;
   };
   try {
-    await untilReady(place, leader, before);
+    await untilReady(place, leader, before, port);
   } catch (error) {
     await close();
     throw error;
@@ -58,14 +77,18 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const pid = serverPid(place.data) ?? leader.pid ?? 0;
   options.log.info('postgres is ready', { pid, socketDir: place.socketDir });
   const { socketDir, passwordFile, logFile } = place;
-  return { socketDir, port: PORT, superuser: SUPERUSER, passwordFile, logFile, pid, close };
+  return { socketDir, port, superuser: SUPERUSER, passwordFile, logFile, pid, close };
 }
 
 function spawnServer(
   place: DataDirectory,
   postgres: string,
   account: Account,
-  environment: Readonly<Record<string, string>>,
+  more: {
+    readonly port: number;
+    readonly tls: Readonly<Record<string, string>>;
+    readonly environment: Readonly<Record<string, string>>;
+  },
 ): ChildProcess {
   const settings = {
     listen_addresses: '',
@@ -82,15 +105,20 @@ function spawnServer(
     jit: 'off',
     max_wal_size: '128MB',
     row_security: 'on',
+    ...more.tls,
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const command = asAccount(account, [place.data, postgres], [postgres, '-D', place.data, '-p', `${PORT}`, ...flags]);
+  const command = asAccount(
+    account,
+    [place.data, postgres],
+    [postgres, '-D', place.data, '-p', `${more.port}`, ...flags],
+  );
   const log = openSync(place.logFile, 'a', 0o600);
   if (account.lent) fchownSync(log, account.uid, account.gid);
   const leader = spawn('/bin/sh', ['-c', LEASE_SCRIPT, 'sh', ...command], {
     stdio: ['ignore', log, log, 'pipe'],
     detached: true,
-    env: { ...serverEnvironment(), ...environment },
+    env: { ...serverEnvironment(), ...more.environment },
     cwd: '/',
   });
   closeSync(log);
@@ -115,13 +143,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function untilReady(place: DataDirectory, leader: ChildProcess, before: string): Promise<void> {
+async function untilReady(place: DataDirectory, leader: ChildProcess, before: string, port: number): Promise<void> {
   const until = performance.now() + READY_MILLIS;
   while (performance.now() < until) {
     if (leader.exitCode !== null || leader.signalCode !== null) break;
     // A server that was killed leaves its file saying `ready`, and its children its socket, for a moment: that is not the new one.
     const isNew = serverIdentity(place.data) !== before;
-    if (isNew && isReadyLine(place.data) && (await accepts(socketPath(place.socketDir)))) return;
+    if (isNew && isReadyLine(place.data) && (await accepts(socketPath(place.socketDir, port)))) return;
     await new Promise((next) => setTimeout(next, 20));
   }
   throw new Fault('PROCESS_FAILED', 'the PostgreSQL server did not start', {
@@ -160,8 +188,8 @@ function accepts(path: string): Promise<boolean> {
   });
 }
 
-function socketPath(socketDir: string): string {
-  return join(socketDir, `.s.PGSQL.${PORT}`);
+function socketPath(socketDir: string, port = PORT): string {
+  return join(socketDir, `.s.PGSQL.${port}`);
 }
 
 function assertSocketPath(path: string): void {
