@@ -70,7 +70,7 @@ export async function startStranger(bin: string | undefined): Promise<Stranger> 
 
 function certificates(directory: string): Readonly<Record<'ca' | 'otherCa' | 'cert' | 'key', string>> {
   const at = (name: string): string => join(directory, name);
-  const make = (...args: readonly string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
+  const make = (...args: readonly string[]): void => void execFileSync('/usr/bin/openssl', args, { stdio: 'pipe' });
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   for (const name of ['ca', 'other']) {
     const out = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)];
