@@ -176,6 +176,14 @@ export const REASON_CODES = {
   AGENT_SOCKET_MISSING: config('there is no agent socket where this process looks for it'),
   AGENT_SOCKET_REFUSED: unavailable('the agent socket cannot be opened: its agent has ended, or this process may not'),
   PEER_REVOKED: unauthenticated('the workload at the other end of the connection has been revoked'),
+  CALLER_NOT_AUTHORIZED: denied('this caller may not call this method'),
+  AGENT_BANNED: denied('the agent is banned'),
+  AGENT_EXPIRED: denied('the certificate of the agent has expired'),
+  AGENT_NOT_ACTIVE: denied('the certificate of the agent is not its current one'),
+  AGENT_MUST_REATTEST: denied('the agent attests again instead of renewing'),
+  ATTESTOR_UNKNOWN: config('this kind of node attestation is not offered'),
+  ATTESTATION_FAILED: denied('the evidence of the node does not hold'),
+  ATTESTATION_REUSED: denied('this evidence has been used to attest an agent already'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

@@ -33,6 +33,7 @@ export const trustDomainSchema = z.strictObject({
     federatesWith: z.array(trustDomain).default([]),
     namespaces: z.array(label).default([]),
     minters: z.array(z.strictObject({ spiffeId, kinds: z.array(tokenKind).min(1), maxLifetime: duration })).default([]),
+    spireApi: z.strictObject({ host: text.default('127.0.0.1'), port: z.int().min(0).max(65_535) }).optional(),
   }),
 });
 

@@ -87,6 +87,7 @@ function trustDomain({ metadata, spec }: TrustDomainDocument): Converted {
       kinds,
       maxLifetimeSeconds: maxLifetime,
     })),
+    ...given({ spireApi: spec.spireApi }),
   };
   return { kind: 'TrustDomain', trustDomain: metadata.name, key: metadata.name, body };
 }

@@ -15,8 +15,31 @@ export interface Log {
 
 const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
 
+/** A level that can be moved while the process runs. */
+export class LogThreshold {
+  readonly launch: LogLevel;
+  #current: LogLevel;
+
+  constructor(launch: LogLevel = 'info') {
+    this.launch = launch;
+    this.#current = launch;
+  }
+
+  get current(): LogLevel {
+    return this.#current;
+  }
+
+  set(level: LogLevel): void {
+    this.#current = level;
+  }
+
+  reset(): void {
+    this.#current = this.launch;
+  }
+}
+
 export interface LogOptions {
-  readonly level?: LogLevel;
+  readonly level?: LogLevel | LogThreshold;
   readonly fields?: LogFields;
   readonly write?: (line: string) => void;
   readonly now?: () => number;
@@ -24,12 +47,12 @@ export interface LogOptions {
 
 /** JSON lines, one object a line, the field names of pino (`level`, `time`, `msg`), so that Loki and pino's tools read them. */
 export function createLog(options: LogOptions = {}): Log {
-  const threshold = LEVELS[options.level ?? 'info'];
+  const { level: threshold = 'info' } = options;
   const write = options.write ?? ((line: string) => process.stderr.write(line));
   const now = options.now ?? Date.now;
   const base = options.fields ?? {};
   const emit = (level: LogLevel, sentence: string, fields: LogFields = {}): void => {
-    if (LEVELS[level] < threshold) return;
+    if (LEVELS[level] < LEVELS[threshold instanceof LogThreshold ? threshold.current : threshold]) return;
     const line = { level: LEVELS[level], time: now(), msg: sentence, ...base, ...describe(fields) };
     write(`${JSON.stringify(line)}\n`);
   };

@@ -60,8 +60,16 @@ export class Agents {
     return () => this.#listeners.delete(listener);
   }
 
-  async put(agent: AgentRecord, receipts = NONE): Promise<void> {
-    await this.#commit(agent.trustDomain, receipts, () => [put(agent)]);
+  /** `assertAdmissible` is asked about the agent that stands there, if one does, in the same transaction. */
+  async put(
+    agent: AgentRecord,
+    receipts = NONE,
+    assertAdmissible: (present: AgentRecord | undefined) => void = () => {},
+  ): Promise<void> {
+    await this.#commit(agent.trustDomain, receipts, () => {
+      assertAdmissible(this.#find(agent.trustDomain, agent.id));
+      return [put(agent)];
+    });
   }
 
   /**

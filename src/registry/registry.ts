@@ -216,8 +216,8 @@ export class Registry implements Closeable {
     return this.#agents.count(trustDomain);
   }
 
-  putAgent(agent: AgentRecord, receipts?: AgentReceipts): Promise<void> {
-    return this.#agents.put(agent, receipts);
+  putAgent(...admitted: Parameters<Agents['put']>): Promise<void> {
+    return this.#agents.put(...admitted);
   }
 
   /** Decides on the agent's newest state; `undefined` evicts it. Throws `AGENT_NOT_ATTESTED`. */

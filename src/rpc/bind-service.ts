@@ -10,7 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { Fault, isFault, LIMITS, type Log } from '#kernel';
 import type { CallContext, Handlers, MethodDefinition, ServiceDefinition } from '#wire';
-import { toStatus } from './status.ts';
+import { type StatusMapping, toStatus } from './status.ts';
 
 /** A service and its handlers, ready to be added to a server for one caller. */
 export interface ServiceBinding<Caller> {
@@ -18,11 +18,17 @@ export interface ServiceBinding<Caller> {
   addTo(server: Server, caller: Caller, log: Log): void;
 }
 
+export interface BindOptions {
+  /** For protocols whose statuses are given. */
+  readonly mapping?: StatusMapping;
+}
+
 /** `admit` looks at every call of the service before its handler does, and throws to refuse it. */
 export function bindService<D extends ServiceDefinition, Caller>(
   definition: D,
   handlers: Handlers<D, Caller>,
   admit: (context: CallContext<Caller>) => void = () => {},
+  { mapping }: BindOptions = {},
 ): ServiceBinding<Caller> {
   return {
     fullName: definition.fullName,
@@ -31,12 +37,11 @@ export function bindService<D extends ServiceDefinition, Caller>(
       const implementation: UntypedServiceImplementation = {};
       for (const [key, method] of Object.entries(definition.methods)) {
         methods[method.name] = describe(definition.fullName, method);
-        implementation[method.name] = adapt(
-          method,
-          admitted(handlers[key], admit),
+        implementation[method.name] = adapt(method, admitted(handlers[key], admit), {
           caller,
-          log.child({ method: `${definition.fullName}/${method.name}` }),
-        );
+          mapping,
+          log: log.child({ method: `${definition.fullName}/${method.name}` }),
+        });
       }
       server.addService(methods, implementation);
     },
@@ -73,28 +78,33 @@ type AnyHandle =
   | handleClientStreamingCall<unknown, unknown>
   | handleBidiStreamingCall<unknown, unknown>;
 
+interface Served<Caller> {
+  readonly caller: Caller;
+  readonly mapping: StatusMapping | undefined;
+  readonly log: Log;
+}
+
 function adapt<Caller>(
   method: MethodDefinition<unknown, unknown>,
   handler: unknown,
-  caller: Caller,
-  log: Log,
+  served: Served<Caller>,
 ): AnyHandle {
   if (!isHandler<Caller>(handler)) throw new Fault('INTERNAL_ERROR', `no handler for ${method.name}`);
   if (method.responseStream) {
     const stream: handleBidiStreamingCall<unknown, unknown> = (call) => {
-      void respond(call, method, handler, caller, log);
+      void respond(call, method, handler, served);
     };
     return stream;
   }
   const unary: handleUnaryCall<unknown, unknown> = (call, done) => {
-    const { context, end } = newContext(call, caller);
+    const { context, end } = newContext(call, served.caller);
     Promise.resolve()
       .then(() => handler(call.request, context))
       .then(
         (answer) => done(null, answer),
         (error: unknown) => {
-          logUnexpected(log, error);
-          done(toStatus(error));
+          logUnexpected(served.log, error);
+          done(toStatus(error, served.mapping));
         },
       )
       .finally(end);
@@ -117,10 +127,9 @@ async function respond<Caller>(
   call: StreamCall,
   method: MethodDefinition<unknown, unknown>,
   handler: Handler<Caller>,
-  caller: Caller,
-  log: Log,
+  served: Served<Caller>,
 ): Promise<void> {
-  const { context, end } = newContext(call, caller);
+  const { context, end } = newContext(call, served.caller);
   try {
     const answers = handler(method.requestStream ? requestsOf(call) : call.request, context);
     if (!isAsyncIterable(answers)) throw new Fault('INTERNAL_ERROR', 'a stream was expected of the handler');
@@ -131,8 +140,8 @@ async function respond<Caller>(
     call.end();
   } catch (error) {
     if (!context.signal.aborted) {
-      logUnexpected(log, error);
-      call.emit('error', toStatus(error));
+      logUnexpected(served.log, error);
+      call.emit('error', toStatus(error, served.mapping));
     }
   } finally {
     end();

@@ -1,16 +1,32 @@
 import { constants } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { createServer, type SecureContext, type TLSSocket } from 'node:tls';
+import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Closeable, Fault, type Log } from '#kernel';
 import { newServer, type ServiceBinding } from './bind-service.ts';
 
-export interface TlsServerOptions<Caller> {
+/** PEM. A renewed identity is another object. */
+export interface TlsIdentity {
+  readonly key: string;
+  readonly cert: string;
+}
+
+export type TlsServerOptions<Caller> = TlsListenerOptions<Caller> &
+  (
+    | {
+        /** The server's certificate for a name; undefined refuses the handshake. A client that sends no name is refused. */
+        readonly secureContext: (servername: string) => SecureContext | undefined;
+      }
+    | {
+        /** One certificate for all, whatever name they send, or none as clients of an IP address do; undefined refuses the connection. */
+        readonly identity: () => TlsIdentity | undefined;
+      }
+  );
+
+interface TlsListenerOptions<Caller> {
   readonly host: string;
   readonly port: number;
   readonly log: Log;
-  /** The server's certificate for a name; undefined refuses the handshake. */
-  readonly secureContext: (servername: string) => SecureContext | undefined;
   /** Identifies the peer after the handshake, before a byte is read; a throw closes the connection. */
   readonly identify: (socket: TLSSocket) => Caller;
   readonly services: readonly ServiceBinding<Caller>[];
@@ -22,6 +38,7 @@ export interface TlsServer extends Closeable {
 }
 
 const HANDSHAKE_MILLIS = 10_000;
+const TRANSPORT = { minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET, sessionTimeout: 1 } as const;
 
 /**
  * gRPC over TLS 1.2 or later with ALPN `h2`. A client certificate is asked for, not required, and verified by `identify`, never by Node's
@@ -31,17 +48,12 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
   const open = new Set<TLSSocket>();
   const listener = createServer(
     {
+      ...TRANSPORT,
       ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.2',
       requestCert: true,
       rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_MILLIS,
-      secureOptions: constants.SSL_OP_NO_TICKET,
-      sessionTimeout: 1,
-      SNICallback: (name, done) => {
-        const context = options.secureContext(name);
-        done(context === undefined ? new Fault('TRUST_DOMAIN_INVALID', 'no such trust domain') : null, context);
-      },
+      ...('secureContext' in options ? { SNICallback: byName(options.secureContext) } : {}),
     },
     (socket) => {
       open.add(socket);
@@ -50,6 +62,7 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
       accept(options, socket);
     },
   );
+  if ('identity' in options) presentToAll(listener, options.identity);
   listener.on('tlsClientError', (error, socket) => {
     options.log.debug('handshake failed', { error });
     socket.destroy();
@@ -63,6 +76,24 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
       await new Promise<void>((resolve) => listener.close(() => resolve()));
     },
   };
+}
+
+function byName(secureContext: (servername: string) => SecureContext | undefined): TlsOptions['SNICallback'] {
+  return (name, done) => {
+    const context = secureContext(name);
+    done(context === undefined ? new Fault('TRUST_DOMAIN_INVALID', 'no such trust domain') : null, context);
+  };
+}
+
+/** Before each handshake the listener takes up an identity that has been renewed. */
+function presentToAll(listener: Server, identity: () => TlsIdentity | undefined): void {
+  let presented: TlsIdentity | undefined;
+  listener.prependListener('connection', (socket) => {
+    const current = identity();
+    if (current === undefined) socket.destroy();
+    else if (current !== presented) listener.setSecureContext({ ...TRANSPORT, ...current });
+    presented = current ?? presented;
+  });
 }
 
 function accept<Caller>(options: TlsServerOptions<Caller>, socket: TLSSocket): void {

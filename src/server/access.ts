@@ -6,7 +6,12 @@ import type { SpiffeId } from '#spiffe';
 export interface SyncCaller {
   /** The name that the client sent as SNI, which selected the server's certificate. */
   readonly trustDomain: string;
-  readonly peer?: { readonly id: SpiffeId; readonly serial: string };
+  readonly peer?: {
+    readonly id: SpiffeId;
+    readonly serial: string;
+    /** Of the certificates that it was verified by: milliseconds since the epoch. */
+    readonly notAfter: number;
+  };
 }
 
 type CallerClass = 'anyone' | 'agent';
@@ -27,20 +32,24 @@ export function assertTrustDomain(caller: SyncCaller, named: string): void {
     throw new Fault('TRUST_DOMAIN_INVALID', 'the request is of another trust domain than its connection');
 }
 
-/** The agent behind a caller: known, and with a current certificate. Throws `AGENT_NOT_ATTESTED`. */
+/**
+ * The agent behind a caller: known, not banned, and with a current certificate at this moment, whatever it was worth at the handshake.
+ * Throws `AGENT_NOT_ATTESTED`, `AGENT_BANNED`.
+ */
 export function assertAgent(
   method: string,
-  caller: SyncCaller,
+  { trustDomain, peer }: SyncCaller,
+  now: number,
   find: (id: string) => AgentRecord | undefined,
 ): AgentRecord {
   if (ACCESS[method] !== 'agent') throw new Fault('AGENT_NOT_AUTHORIZED', 'this method is not open to agents');
-  const agent = caller.peer === undefined ? undefined : find(caller.peer.id.toString());
-  if (agent === undefined || agent.trustDomain !== caller.trustDomain)
+  const agent = peer === undefined ? undefined : find(peer.id.toString());
+  if (peer === undefined || agent === undefined || agent.trustDomain !== trustDomain)
     throw new Fault('AGENT_NOT_ATTESTED', 'the agent has not attested');
-  const { serial } = caller.peer ?? {};
+  if (agent.banned) throw new Fault('AGENT_BANNED', 'the agent is banned');
+  if (now >= peer.notAfter) throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent has expired');
   // A copied key shows when two holders renew: only the last two certificates are current.
-  if (serial !== agent.serial && serial !== agent.previousSerial) {
+  if (peer.serial !== agent.serial && peer.serial !== agent.previousSerial)
     throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent is not its current one');
-  }
   return agent;
 }

@@ -2,10 +2,20 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Fault } from '#kernel';
 
+const limitName = z.enum(['attestation', 'renewal', 'status', 'publish', 'x509', 'jwt', 'wit']);
+
 const schema = z.strictObject({
   name: z.string().optional(),
   dataDir: z.string().min(1),
   adminSocket: z.string().min(1),
+  spire: z
+    .strictObject({
+      /** Admin sockets by trust domain, where the default place will not do. */
+      sockets: z.record(z.string(), z.string().min(1)).optional(),
+      /** Calls a second for each source address; 0 switches a limit off. */
+      rateLimits: z.partialRecord(limitName, z.number().int().min(0)).optional(),
+    })
+    .optional(),
   sync: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65535) }),
 });
 

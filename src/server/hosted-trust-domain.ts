@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { Authority } from '#authority';
+import { Authority, type IssuedX509Svid } from '#authority';
 import type { Clock, Closeable, Random, Scheduled } from '#kernel';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { parseTrustDomain, SpiffeId, type TrustDomain, type X509BundleSet, x509Bundle } from '#spiffe';
@@ -10,6 +10,18 @@ import { pemCertificates } from '#x509';
 
 const SERVER_SVID_SECONDS = 3600;
 const REFRESH_HINT_SECONDS = 300;
+const PROBE_SECONDS = 60;
+
+/** The server's own X509-SVID in a trust domain. */
+export interface ServerIdentity {
+  /** PEM, as the certificate. */
+  readonly key: string;
+  readonly cert: string;
+  /** DER, leaf first. */
+  readonly chain: readonly Buffer[];
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+}
 
 /** One trust domain with its authority and the server's own identity in it. */
 export class HostedTrustDomain implements Closeable {
@@ -18,7 +30,7 @@ export class HostedTrustDomain implements Closeable {
   readonly #clock: Clock;
   readonly #key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
   #context: SecureContext | undefined;
-  #contextUntil = 0;
+  #identity: ServerIdentity | undefined;
   #timer: Scheduled | undefined;
   issued = 0n;
 
@@ -62,10 +74,20 @@ export class HostedTrustDomain implements Closeable {
 
   /** The server's certificate in this trust domain; undefined when it has expired and a new one is under way. */
   secureContext(): SecureContext | undefined {
-    if (this.#clock.now() < this.#contextUntil) return this.#context;
+    return this.identity() === undefined ? undefined : this.#context;
+  }
+
+  /** The same certificate with its key; another object after each renewal. */
+  identity(): ServerIdentity | undefined {
+    if (this.#identity !== undefined && this.#clock.now() < this.#identity.notAfter) return this.#identity;
     // A failure here denies this handshake; the next one tries again.
     void this.#renew().catch(() => undefined);
     return undefined;
+  }
+
+  /** Issues a certificate that nobody gets and validates it, as for a workload. Throws `IDENTITY_UNAVAILABLE`. */
+  async probe(): Promise<void> {
+    await this.#issue(PROBE_SECONDS);
   }
 
   async close(): Promise<void> {
@@ -75,13 +97,18 @@ export class HostedTrustDomain implements Closeable {
 
   async #renew(): Promise<void> {
     this.#timer?.cancel();
-    const spki = createPublicKey(this.#key).export({ type: 'spki', format: 'der' });
-    const id = SpiffeId.of(this.name, '/spire/server');
-    const issued = await this.authority.issueX509Svid({ id, publicKeySpki: spki, ttlSeconds: SERVER_SVID_SECONDS });
+    const issued = await this.#issue(SERVER_SVID_SECONDS);
     const key = this.#key.export({ type: 'pkcs8', format: 'pem' });
-    this.#context = createSecureContext({ key, cert: pemCertificates(issued.chain), minVersion: 'TLSv1.2' });
-    this.#contextUntil = issued.notAfter;
+    const cert = pemCertificates(issued.chain);
+    this.#context = createSecureContext({ key, cert, minVersion: 'TLSv1.2' });
+    this.#identity = { key, cert, chain: issued.chain, notAfter: issued.notAfter };
     const half = this.#clock.now() + (issued.notAfter - this.#clock.now()) / 2;
     this.#timer = this.#clock.at(half, () => void this.#renew().catch(() => undefined));
+  }
+
+  #issue(ttlSeconds: number): Promise<IssuedX509Svid> {
+    const publicKeySpki = createPublicKey(this.#key).export({ type: 'spki', format: 'der' });
+    const id = SpiffeId.of(this.name, '/spire/server');
+    return this.authority.issueX509Svid({ id, publicKeySpki, ttlSeconds });
   }
 }

@@ -208,7 +208,7 @@ test('a join token is refused the second time, in another trust domain, and when
     );
     await assert.rejects(
       client.attest({ ...request, type: 'aws_iid' }),
-      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+      (error) => faultCode(error) === 'ATTESTOR_UNKNOWN',
     );
     await client.close();
   }));

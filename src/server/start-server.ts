@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
-import { type Clock, type Closeable, Lifecycle, type Log, type Random } from '#kernel';
+import type { NodeAttestor } from '#attestation';
+import { type Clock, type Closeable, Fault, Lifecycle, type Log, LogThreshold, type Random } from '#kernel';
 import { serveTls, serveUnix } from '#rpc';
 import { verifyX509Svid } from '#spiffe';
 import { peerChain } from '#wire';
@@ -7,17 +8,26 @@ import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
+import { Connections } from './connections.ts';
+import type { Gate } from './spire/bind.ts';
+import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
+import { DEFAULT_RATE_LIMITS, RateLimiter } from './spire/rate-limiter.ts';
 import { State } from './state.ts';
 
 export interface ServerOptions extends ServerConfig {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** The level of `log`, for those who move it while the server runs. */
+  readonly logLevel?: LogThreshold;
+  readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
 }
 
 export interface RunningServer extends Closeable {
   readonly adminSocket: string;
   readonly sync: { readonly host: string; readonly port: number };
+  /** Where SPIRE's API of a trust domain is served. */
+  spire(trustDomain: string): SpireAddress | undefined;
 }
 
 /** Opens the store, brings the authorities to life and listens. Throws what stands in the way as a fault with path or port. */
@@ -26,6 +36,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const life = new Lifecycle();
   try {
     const state = life.own(await State.open(options));
+    const connections = new Connections();
+    life.defer(
+      state.registry.onAgentChange(({ id, agent }) => {
+        if (agent === undefined || agent.banned) connections.closeAgent(id);
+      }),
+    );
     const sync = life.own(
       await serveTls<SyncCaller>({
         ...options.sync,
@@ -35,7 +51,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
             .hosted()
             .find((hosted) => hosted.name === name)
             ?.secureContext(),
-        identify: (socket) => identify(state, socket, clock),
+        identify: (socket) => identify(state, socket, { clock, connections }),
         services: [syncService(state)],
       }),
     );
@@ -49,19 +65,53 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         services,
       }),
     );
-    return { adminSocket: options.adminSocket, sync: { host: sync.host, port: sync.port }, close: () => life.close() };
+    const spire = life.own(
+      new SpireListeners({ gate: gateOf(options, state), connections, log, socketPath: socketPathOf(options) }),
+    );
+    state.onTrustDomains(() => spire.follow(state));
+    await spire.follow(state);
+    return {
+      adminSocket: options.adminSocket,
+      sync: { host: sync.host, port: sync.port },
+      spire: (trustDomain) => spire.addressOf(trustDomain),
+      close: () => life.close(),
+    };
   } catch (error) {
     await life.close();
     throw error;
   }
 }
 
+function gateOf({ clock, spire, logLevel = new LogThreshold() }: ServerOptions, state: State): Gate {
+  return {
+    state,
+    limiter: new RateLimiter({ ...DEFAULT_RATE_LIMITS, ...spire?.rateLimits }, clock),
+    logLevel,
+    startedAt: clock.monotonic(),
+    refreshBundle: async () => {
+      throw new Fault('METHOD_UNIMPLEMENTED', 'bundles are not fetched on demand yet');
+    },
+  };
+}
+
+function socketPathOf({ adminSocket, spire }: ServerOptions): (trustDomain: string) => string {
+  const byDefault = defaultSocketPath(adminSocket);
+  return (trustDomain) => spire?.sockets?.[trustDomain] ?? byDefault(trustDomain);
+}
+
+interface Reception {
+  readonly clock: Clock;
+  readonly connections: Connections;
+}
+
 /** The trust domain is the name that the client asked for; a certificate, when there is one, must verify in that trust domain. */
-function identify(state: State, socket: TLSSocket, clock: Clock): SyncCaller {
+function identify(state: State, socket: TLSSocket, { clock, connections }: Reception): SyncCaller {
   const name: unknown = Reflect.get(socket, 'servername');
   const hosted = state.trustDomain(typeof name === 'string' ? name : '');
   const chain = peerChain(socket);
   if (chain.length === 0) return { trustDomain: hosted.name };
-  const { id, leaf } = verifyX509Svid({ chain, bundles: hosted.bundles(), at: clock.now(), purpose: 'client' });
-  return { trustDomain: hosted.name, peer: { id, serial: leaf.serial } };
+  const question = { chain, bundles: hosted.bundles(), at: clock.now(), purpose: 'client' } as const;
+  const { id, leaf, notAfter } = verifyX509Svid(question);
+  connections.accept(socket).isOf(`${id}`);
+  return { trustDomain: hosted.name, peer: { id, serial: leaf.serial, notAfter } };
 }

@@ -1,19 +1,34 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NodeAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
 import { Ledger } from '#ledger';
+import { JoinTokenAttestor } from '#plugins/node-attestor/join-token';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
-import { type Committed, Registry, type ResourceChange } from '#registry';
+import { type Committed, type JoinToken, Registry, type ResourceChange } from '#registry';
 import type { BundleResource, TrustDomainResource } from '#wire';
 import type { Plan } from './documents.ts';
 import { HostedTrustDomain } from './hosted-trust-domain.ts';
+import { Nodes } from './nodes.ts';
 import { Recorder } from './recorder.ts';
 
 export interface StateOptions {
   readonly dataDir: string;
+  /** Ways for nodes of a trust domain to attest, beside join tokens. */
+  readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+export interface JoinTokenRequest {
+  readonly trustDomain: string;
+  readonly ttlSeconds: number;
+  readonly alias: string | undefined;
+  /** The operator's own choice of it. */
+  readonly token?: string;
+  readonly by: string;
 }
 
 /** What all of the server's services share: registry, ledger, and the authority of each trust domain. */
@@ -22,8 +37,10 @@ export class State implements Closeable {
   readonly ledger: Ledger;
   readonly recorder: Recorder;
   readonly options: StateOptions;
+  readonly nodes: Nodes;
   readonly #hosted = new Map<string, HostedTrustDomain>();
   readonly #closers: (() => Promise<void>)[];
+  readonly #followers: (() => Promise<void>)[] = [];
 
   private constructor(
     options: StateOptions,
@@ -37,6 +54,14 @@ export class State implements Closeable {
     this.ledger = ledger;
     this.recorder = recorder;
     this.#closers = closers;
+    const tokens = new JoinTokenAttestor((trustDomain, token) => registry.peekJoinToken(trustDomain, token));
+    this.nodes = new Nodes({
+      registry,
+      recorder,
+      clock: options.clock,
+      hosted: (name) => this.trustDomain(name),
+      attestors: (name) => [tokens, ...(options.nodeAttestors?.(name) ?? [])],
+    });
   }
 
   /** Opens what is on disk. Throws `DIRECTORY_UNWRITABLE`, `STORE_SCHEMA_NEWER`. */
@@ -69,6 +94,26 @@ export class State implements Closeable {
     return hosted;
   }
 
+  /** Where the document of a trust domain wants SPIRE's API to be served over TLS. */
+  spireApiOf(trustDomain: string): TrustDomainResource['spireApi'] {
+    return this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.spireApi;
+  }
+
+  /** True when a certificate of the trust domain was issued and verified just now. */
+  async canIssue(trustDomain: string): Promise<boolean> {
+    try {
+      await this.trustDomain(trustDomain).probe();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Calls back, and waits, after trust domains came, went or changed. */
+  onTrustDomains(listener: () => Promise<void>): void {
+    this.#followers.push(listener);
+  }
+
   /**
    * Commits changes of one trust domain with a receipt of each, brings a new trust domain to life and stops one that is removed. A function
    * is asked on the newest state (`Registry.commit`).
@@ -86,6 +131,26 @@ export class State implements Closeable {
     const all = await this.registry.commitAll(whole, by);
     for (const committed of all) await this.#follow(committed);
     return all;
+  }
+
+  /** Leaves a receipt, which names the token by its digest. Throws what the registry throws. */
+  async createJoinToken(request: JoinTokenRequest): Promise<JoinToken> {
+    const { trustDomain, ttlSeconds, alias, token, by } = request;
+    const made = await this.registry.createJoinToken(trustDomain, ttlSeconds, alias, token);
+    await this.recorder.note({
+      kind: 'agent',
+      trustDomain,
+      effect: 'allow',
+      code: 'ALLOWED',
+      action: 'join-token:create',
+      proof: by,
+      detail: {
+        alias,
+        tokenSha256: createHash('sha256').update(made.token).digest('hex'),
+        expiresAt: new Date(made.expiresAt).toISOString(),
+      },
+    });
+    return made;
   }
 
   async close(): Promise<void> {
@@ -106,6 +171,7 @@ export class State implements Closeable {
       const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
       if (body === null) await this.#unhost(trustDomain);
       else if (resource !== undefined && !this.#hosted.has(trustDomain)) await this.#host(resource);
+      for (const follower of this.#followers) await follower();
     }
   }
 

@@ -28,6 +28,8 @@ export interface TrustDomainResource {
   readonly namespaces: readonly string[];
   /** Who may register as minter here, and for what. */
   readonly minters: readonly MinterGrant[];
+  /** Where its server serves SPIRE's API over TLS; absent: nowhere. */
+  readonly spireApi?: { readonly host: string; readonly port: number };
 }
 
 export interface MinterGrant {

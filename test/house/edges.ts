@@ -37,6 +37,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
     'rpc',
     'config',
     'policy',
+    'attestation',
     'authority',
     'registry',
     'ledger',

@@ -27,10 +27,15 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       );
       return { revision: BigInt(revision) };
     },
-    createJoinToken: async ({ trustDomain, ttlSeconds, spiffeId }) => {
+    createJoinToken: async ({ trustDomain, ttlSeconds, spiffeId }, { caller }) => {
       if (ttlSeconds <= 0 || ttlSeconds > MAX_TOKEN_SECONDS)
         throw new Fault('ARGUMENT_INVALID', 'a join token lives for 1 second to 24 hours');
-      const token = await registry.createJoinToken(trustDomain, ttlSeconds, spiffeId === '' ? undefined : spiffeId);
+      const token = await state.createJoinToken({
+        trustDomain,
+        ttlSeconds,
+        alias: spiffeId === '' ? undefined : spiffeId,
+        by: operator(caller),
+      });
       return { token: token.token, expiresAt: BigInt(Math.floor(token.expiresAt / 1000)) };
     },
     getBundle: async ({ trustDomain }) => ({ bundleJson: JSON.stringify(state.trustDomain(trustDomain).bundle()) }),

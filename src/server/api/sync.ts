@@ -1,18 +1,16 @@
 import { isReasonCode, type Receipt } from '#chain';
-import { Fault, isFault, LIMITS } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { bindService, type ServiceBinding } from '#rpc';
-import { SpiffeId } from '#spiffe';
-import type { EntryResource, MinterResource, TrustDomainResource } from '#wire';
+import type { MinterResource, TrustDomainResource } from '#wire';
 import { AgentSyncDefinition, type IssueX509SvidsResponse_Result, type SyncRequest } from '#wire/gen/hauberk_sync';
-import { parseCertificate, parseCertificateRequest } from '#x509';
 import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
+import { type IssueResult, issueX509Svids } from '../issuance.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { State } from '../state.ts';
 
 const PROTOCOL_VERSION = 1;
-const AGENT_SVID_SECONDS = 3600;
 const MAX_ISSUE = 500;
 
 /** `hauberk.sync.v1.AgentSync`: decode, ask the domain, encode. */
@@ -20,90 +18,37 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
   const { registry } = state;
   const agentOf = (method: string, caller: SyncCaller, named: string): AgentRecord => {
     assertTrustDomain(caller, named);
-    return assertAgent(method, caller, (id) => registry.findAgent(id));
+    return assertAgent(method, caller, state.options.clock.now(), (id) => registry.findAgent(id));
   };
   return bindService<typeof AgentSyncDefinition, SyncCaller>(AgentSyncDefinition, {
-    attest: async (request, { caller }) => {
+    attest: async (request, { caller, signal }) => {
       assertTrustDomain(caller, request.trustDomain);
       assertVersion(request.protocolVersion);
-      if (request.type !== 'join_token')
-        throw new Fault('ARGUMENT_INVALID', 'this kind of node attestation is not offered');
-      const { spki } = parseCertificateRequest(request.csr);
-      const hosted = state.trustDomain(request.trustDomain);
-      const token = await registry.peekJoinToken(request.trustDomain, Buffer.from(request.payload).toString('utf8'));
-      const id = SpiffeId.of(hosted.name, `/spire/agent/join_token/${token.token}`);
-      const issued = await hosted.authority.issueX509Svid({ id, publicKeySpki: spki, ttlSeconds: AGENT_SVID_SECONDS });
-      const { alias } = token;
-      const serial = serialOf(issued.chain);
-      const agent: AgentRecord = {
-        id: `${id}`,
-        trustDomain: hosted.name,
-        attestationType: request.type,
-        selectors: [],
-        canReattest: false,
-        banned: false,
-        serial,
-        expiresAt: issued.notAfter,
-        attestedAt: state.options.clock.now(),
-        ...(alias === undefined ? {} : { alias }),
+      const { trustDomain, type, csr } = request;
+      const payload = Buffer.from(request.payload);
+      const challenge = async (): Promise<never> => {
+        throw new Fault('ATTESTOR_UNKNOWN', 'this kind of node attestation asks questions, which this call cannot');
       };
-      await registry.redeemJoinToken(token.token, agent, () =>
-        state.recorder.pending({
-          kind: 'agent',
-          trustDomain: hosted.name,
-          effect: 'allow',
-          code: 'ALLOWED',
-          action: 'attest',
-          proof: request.type,
-          detail: { alias },
-        }),
-      );
-      const expiresAt = BigInt(issued.notAfter / 1000);
+      const { agent, chain } = await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal);
       return {
-        agentId: `${id}`,
-        certificateChain: [...issued.chain],
-        expiresAt,
-        bundleJson: JSON.stringify(hosted.bundle()),
+        agentId: agent.id,
+        certificateChain: [...chain],
+        expiresAt: BigInt(agent.expiresAt / 1000),
+        bundleJson: JSON.stringify(state.trustDomain(trustDomain).bundle()),
       };
     },
     renew: async (request, { caller }) => {
       const agent = agentOf('renew', caller, request.trustDomain);
-      const { spki } = parseCertificateRequest(request.csr);
-      const hosted = state.trustDomain(agent.trustDomain);
-      const issued = await hosted.authority.issueX509Svid({
-        id: SpiffeId.parse(agent.id),
-        publicKeySpki: spki,
-        ttlSeconds: AGENT_SVID_SECONDS,
-      });
-      const previousSerial = caller.peer?.serial ?? agent.serial;
-      const renewed = { serial: serialOf(issued.chain), previousSerial, expiresAt: issued.notAfter };
-      await registry.updateAgent(
-        agent.id,
-        (present) => ({ ...present, ...renewed, renewedAt: state.options.clock.now() }),
-        () =>
-          state.recorder.pending({
-            kind: 'agent',
-            trustDomain: hosted.name,
-            effect: 'allow',
-            code: 'ALLOWED',
-            action: 'renew',
-            proof: 'x509-svid',
-            detail: { alias: agent.alias, serial: issued.serial },
-          }),
-      );
-      return { certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
+      const renewed = await state.nodes.renew(agent, caller.peer?.serial ?? agent.serial, request.csr);
+      return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
     issueX509Svids: async (request, { caller }) => {
       const agent = agentOf('issueX509Svids', caller, request.trustDomain);
       if (request.items.length > MAX_ISSUE)
         throw new Fault('LIMIT_EXCEEDED', `at most ${MAX_ISSUE} certificates are issued in one call`);
-      const entries = new Map(registry.entriesOfAgent(agent).map(({ body }) => [body.id, body]));
-      return {
-        results: await Promise.all(
-          request.items.map((item) => issueOne(state, agent, entries.get(item.entryId), item.csr)),
-        ),
-      };
+      const issued = await issueX509Svids(state, agent, request.items);
+      return { results: issued.map(toResult) };
     },
     registerMinter: async (request, { caller }) => {
       const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
@@ -170,47 +115,15 @@ async function acknowledge(iterator: AsyncIterator<SyncRequest>): Promise<void> 
   }
 }
 
-async function issueOne(
-  state: State,
-  agent: AgentRecord,
-  entry: EntryResource | undefined,
-  csr: Uint8Array,
-): Promise<IssueX509SvidsResponse_Result> {
-  try {
-    if (entry === undefined) throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
-    const { spki } = parseCertificateRequest(csr);
-    const hosted = state.trustDomain(agent.trustDomain);
-    const defaults = state.registry.find<TrustDomainResource>('TrustDomain', agent.trustDomain, agent.trustDomain);
-    const id = SpiffeId.parse(entry.spiffeId);
-    const ttlSeconds = entry.x509SvidTtlSeconds ?? defaults?.x509SvidTtlSeconds ?? AGENT_SVID_SECONDS;
-    const issued = await hosted.authority.issueX509Svid({
-      id,
-      publicKeySpki: spki,
-      ttlSeconds,
-      ...(entry.dnsNames === undefined ? {} : { dnsNames: entry.dnsNames }),
-    });
-    hosted.issued++;
-    state.registry.touch('Entry', agent.trustDomain, entry.id);
-    const detail = { serial: issued.serial, notAfter: new Date(issued.notAfter).toISOString(), entry: entry.id };
-    await state.recorder.note({
-      kind: 'identity',
-      trustDomain: agent.trustDomain,
-      workload: entry.spiffeId,
-      effect: 'allow',
-      code: 'ALLOWED',
-      action: 'x509-svid:issue',
-      proof: agent.alias ?? agent.id,
-      detail,
-    });
-    return { code: '', message: '', certificateChain: [...issued.chain], expiresAt: BigInt(issued.notAfter / 1000) };
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    return { code: error.code, message: error.message, certificateChain: [], expiresAt: 0n };
-  }
-}
-
-function serialOf(chain: readonly Buffer[]): string {
-  return parseCertificate(chain[0] ?? Buffer.alloc(0)).serial;
+function toResult(result: IssueResult): IssueX509SvidsResponse_Result {
+  if ('fault' in result)
+    return { code: result.fault.code, message: result.fault.message, certificateChain: [], expiresAt: 0n };
+  return {
+    code: '',
+    message: '',
+    certificateChain: [...result.chain],
+    expiresAt: BigInt(result.notAfter / 1000),
+  };
 }
 
 function assertVersion(version: number): void {
