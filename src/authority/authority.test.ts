@@ -4,11 +4,21 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { publicJwk } from '#jws';
 import { faultCode, ManualClock, systemRandom } from '#kernel';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
-import { MemoryKeyManager } from '#plugins/key-manager/memory';
-import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid } from '#spiffe';
-import { Authority, type AuthorityJournal, type JournalSlot, type KeyManager, keyManagerContract } from './index.ts';
+import { MemoryKeyManager, memoryJournal } from '#plugins/key-manager/memory';
+import {
+  parseJwtBundle,
+  parseTrustDomain,
+  parseWitBundle,
+  parseX509Bundle,
+  SpiffeId,
+  verifyJwtSvid,
+  verifyWitSvid,
+  verifyX509Svid,
+} from '#spiffe';
+import { Authority, journalContract, KEY_TYPES, type KeyManager, keyManagerContract } from './index.ts';
 
 const trustDomain = parseTrustDomain('bank-a');
 const id = SpiffeId.parse('spiffe://bank-a/account-service');
@@ -19,16 +29,6 @@ const newSpki = (): Buffer =>
     type: 'spki',
     format: 'der',
   });
-
-function memoryJournal(): AuthorityJournal {
-  let kept: readonly JournalSlot[] | undefined;
-  return {
-    load: async () => kept,
-    save: async (slots) => {
-      kept = slots;
-    },
-  };
-}
 
 async function newAuthority(
   clock: ManualClock,
@@ -147,6 +147,68 @@ test('the key manager on disk keeps the contract and refuses names that leave it
   const directory = mkdtempSync(join(tmpdir(), 'keys-'));
   await keyManagerContract(() => DiskKeyManager.open(directory));
   const manager = await DiskKeyManager.open(directory);
-  await assert.rejects(manager.generate('../x'), (error) => faultCode(error) === 'ARGUMENT_INVALID');
+  await assert.rejects(manager.generate('../x', 'ec-p256'), (error) => faultCode(error) === 'ARGUMENT_INVALID');
   rmSync(directory, { recursive: true });
+});
+
+test('the journal in memory and on disk keep the contract', async () => {
+  const kept = memoryJournal();
+  await journalContract(async () => kept);
+  const directory = mkdtempSync(join(tmpdir(), 'journal-'));
+  await journalContract(async () => diskJournal(join(directory, 'journal.json')));
+  rmSync(directory, { recursive: true });
+});
+
+test('issues a JWT-SVID that verifies for each audience, with a jti only where one is asked for', async () => {
+  const clock = new ManualClock();
+  const authority = await newAuthority(clock);
+  const bundles = new Map([[trustDomain, parseJwtBundle(authority.bundle())]]);
+  const at = clock.now();
+  const issued = await authority.issueJwtSvid({ id, audience: ['ledger', 'vault'], ttlSeconds: 300 });
+  for (const audience of ['ledger', 'vault']) {
+    const verified = verifyJwtSvid({ token: issued.token, audience, bundles, at });
+    assert.deepEqual(
+      { ...verified.claims },
+      { sub: `${id}`, aud: ['ledger', 'vault'], iat: issued.issuedAt, exp: issued.issuedAt + 300 },
+    );
+  }
+  const [one, two] = await Promise.all(
+    [1, 2].map(() => authority.issueJwtSvid({ id, audience: ['ledger'], ttlSeconds: 300, jti: true })),
+  );
+  assert.notEqual(one?.token, two?.token);
+  await assert.rejects(
+    authority.issueJwtSvid({ id, audience: [], ttlSeconds: 300 }),
+    (error) => faultCode(error) === 'ARGUMENT_INVALID',
+  );
+});
+
+test('issues a WIT-SVID for a public key, never for a private one or one that does not fit its algorithm', async () => {
+  const clock = new ManualClock();
+  const authority = await newAuthority(clock);
+  const bundles = new Map([[trustDomain, parseWitBundle(authority.bundle())]]);
+  const holder = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const issue = (jwk: object, alg: string) =>
+    authority.issueWitSvid({ id, publicJwk: { ...publicJwk(holder.publicKey), ...jwk, alg }, ttlSeconds: 3600 });
+  const { token } = await issue({}, 'ES256');
+  const verified = verifyWitSvid({ token, bundles, at: clock.now() });
+  assert.ok(verified.confirmation.key.key.equals(holder.publicKey));
+  await assert.rejects(issue({ d: 'AA' }, 'ES256'), (error) => faultCode(error) === 'JWK_INVALID');
+  await assert.rejects(issue({}, 'ES384'), (error) => faultCode(error) === 'ARGUMENT_INVALID');
+  // The kinds have keys of their own: one is never verified by another's (J-12, W-12).
+  const jwt = await authority.issueJwtSvid({ id, audience: ['a'], ttlSeconds: 60 });
+  assert.throws(() => verifyWitSvid({ token: jwt.token, bundles, at: clock.now() }));
+  const kids = [authority.bundle().jwtAuthorities, authority.bundle().witAuthorities].flat().map(({ kid }) => kid);
+  assert.equal(new Set(kids).size, kids.length);
+});
+
+test('every type of key signs certificates and tokens that verify', async () => {
+  for (const keyType of KEY_TYPES) {
+    const clock = new ManualClock();
+    const options = { trustDomain, keyManager: new MemoryKeyManager(), journal: memoryJournal(), clock };
+    const authority = new Authority({ ...options, random: systemRandom, caTtlSeconds: 3600, keyType });
+    await authority.ready();
+    await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 60 });
+    await authority.issueJwtSvid({ id, audience: ['a'], ttlSeconds: 60 });
+    await authority.close();
+  }
 });

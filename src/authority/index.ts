@@ -1,9 +1,17 @@
+export { Authority, type AuthorityOptions } from './authority.ts';
+export type { AuthorityBundle, AuthorityKey } from './authority-bundle.ts';
+export { journalContract } from './journal.contract.ts';
 export {
-  Authority,
-  type AuthorityBundle,
-  type AuthorityOptions,
-  type IssuedX509Svid,
-  type IssueRequest,
-} from './authority.ts';
+  AUTHORITY_KINDS,
+  type AuthorityJournal,
+  type AuthorityKind,
+  type JournalRecord,
+  type JournalSlot,
+  parseJournal,
+} from './journal.ts';
 export { keyManagerContract } from './key-manager.contract.ts';
-export type { AuthorityJournal, JournalSlot, KeyManager } from './key-manager.ts';
+export type { KeyManager } from './key-manager.ts';
+export { KEY_TYPES, KEY_USE, type KeyType } from './key-type.ts';
+export type { AuthorityState } from './slot.ts';
+export type { IssuedToken, JwtSvidRequest, WitSvidRequest } from './token-issuer.ts';
+export type { IssuedX509Svid, IssueRequest } from './x509-issuer.ts';

@@ -1,23 +1,36 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { Fault } from '#kernel';
 import type { KeyManager } from './key-manager.ts';
+import { KEY_TYPES, KEY_USE } from './key-type.ts';
 
 /** What every `KeyManager` must do; throws `INTERNAL_ERROR` naming the first rule that does not hold. Run by each implementation's tests. */
 export async function keyManagerContract(make: () => Promise<KeyManager>): Promise<void> {
   const manager = await make();
   const data = Buffer.from('signed part');
-  const spki = await manager.generate('one');
-  holds((await manager.find('one'))?.equals(spki) === true, 'a generated key is found');
+  for (const type of KEY_TYPES) {
+    const spki = await manager.generate(`one-${type}`, type);
+    holds((await manager.find(`one-${type}`))?.equals(spki) === true, 'a generated key is found');
+    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    holds(typeOf(key) === type, 'a key is of the type that was asked for');
+    const signature = await manager.sign(`one-${type}`, data);
+    holds(verify(KEY_USE[type].hash, data, key, signature), 'a signature verifies with the public key');
+    holds(!verify(KEY_USE[type].hash, Buffer.from('other'), key, signature), 'a signature is of its data');
+  }
   holds((await manager.find('two')) === undefined, 'an unknown key is not found');
-  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  holds(key.asymmetricKeyDetails?.namedCurve === 'prime256v1', 'keys are P-256');
-  holds(verify('sha256', data, key, await manager.sign('one', data)), 'a signature verifies with the public key');
-  holds(!(await manager.generate('three')).equals(spki), 'two keys differ');
-  holds(await refuses(() => manager.generate('one'), 'ALREADY_EXISTS'), 'a name in use is refused');
+  const first = await manager.generate('one', 'ec-p256');
+  holds(!(await manager.generate('three', 'ec-p256')).equals(first), 'two keys differ');
+  holds(await refuses(() => manager.generate('one', 'ec-p256'), 'ALREADY_EXISTS'), 'a name in use is refused');
+  holds((await manager.find('one'))?.equals(first) === true, 'a refused name keeps its key');
   await manager.delete('one');
   await manager.delete('one');
   holds((await manager.find('one')) === undefined, 'a deleted key is gone');
-  holds(await refuses(() => manager.sign('one', data), 'NOT_FOUND'), 'a deleted key does not sign');
+  holds(await refuses(async () => manager.sign('one', data), 'NOT_FOUND'), 'a deleted key does not sign');
+}
+
+function typeOf(key: KeyObject): string {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return 'ec-p256';
+  return namedCurve === 'secp384r1' ? 'ec-p384' : `rsa-${modulusLength}`;
 }
 
 function holds(condition: boolean, rule: string): void {

@@ -1,5 +1,5 @@
 import type { Random } from '#kernel';
-import { type Certificate, encodeName, OID } from '#x509';
+import { encodeName, OID } from '#x509';
 
 /** Certificates are valid from a little before they are made, for peers whose clocks are behind. */
 export const BACKDATE_MILLIS = 10_000;
@@ -24,15 +24,4 @@ export function serialNumber(random: Random): Buffer {
   const serial = random.bytes(16);
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01;
   return serial;
-}
-
-const DAY = 86_400_000;
-
-/** Prepare at half-life (at most 30 days before the end), activate at five sixths (at most 7 days before the end). */
-export function rotationTimes(certificate: Certificate): { readonly prepareAt: number; readonly activateAt: number } {
-  const lifetime = certificate.notAfter - certificate.notBefore;
-  return {
-    prepareAt: certificate.notAfter - Math.min(lifetime / 2, 30 * DAY),
-    activateAt: certificate.notAfter - Math.min(lifetime / 6, 7 * DAY),
-  };
 }

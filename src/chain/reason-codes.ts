@@ -184,6 +184,15 @@ export const REASON_CODES = {
   ATTESTOR_UNKNOWN: config('this kind of node attestation is not offered'),
   ATTESTATION_FAILED: denied('the evidence of the node does not hold'),
   ATTESTATION_REUSED: denied('this evidence has been used to attest an agent already'),
+  AUTHORITY_STATE_INVALID: config('the authority is in a state that does not allow this'),
+  JOURNAL_CONFLICT: {
+    meaning: 'another server has changed the authorities at the same time',
+    grpc: 'ABORTED',
+    http: 409,
+    exit: 75,
+  },
+  UPSTREAM_AUTHORITY_UNAVAILABLE: unavailable('the upstream authority signs nothing at the moment'),
+  KEY_UNREADABLE: config('a private key cannot be read: the passphrase is wrong or the file is damaged'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

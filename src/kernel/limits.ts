@@ -44,6 +44,8 @@ export const LIMITS = {
     value: 1000,
     why: 'waiting receipts beyond which an agent takes none of callers that no entry matches',
   },
+  issueBatch: { value: 500, why: 'identities issued in one call' },
+  authoritySlots: { value: 32, why: 'keys of one kind in the bundle of one trust domain' },
   entrySelectors: { value: 128, why: 'selectors of one registration entry' },
   selectorBytes: { value: 2048, why: 'one selector' },
   entryHintBytes: { value: 1024, why: 'hint of a registration entry' },

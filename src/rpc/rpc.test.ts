@@ -29,6 +29,8 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
   attest: refuse,
   renew: refuse,
   issueX509Svids: refuse,
+  issueJwtSvids: refuse,
+  issueWitSvids: refuse,
   registerMinter: refuse,
   reportReceipts: async (request) => ({ accepted: request.receiptsJson.length }),
   sync: async function* (requests) {
@@ -122,6 +124,8 @@ test('a handler is let go when the connection of its caller is gone, without a w
     attest: refuse,
     renew: refuse,
     issueX509Svids: refuse,
+    issueJwtSvids: refuse,
+    issueWitSvids: refuse,
     registerMinter: refuse,
     reportReceipts: refuse,
     sync: async function* (_requests, { signal }) {

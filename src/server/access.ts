@@ -22,6 +22,8 @@ export const ACCESS: Readonly<Record<string, CallerClass>> = {
   renew: 'agent',
   sync: 'agent',
   issueX509Svids: 'agent',
+  issueJwtSvids: 'agent',
+  issueWitSvids: 'agent',
   registerMinter: 'agent',
   reportReceipts: 'agent',
 };

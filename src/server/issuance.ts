@@ -1,4 +1,6 @@
-import { Fault, toFault } from '#kernel';
+import type { Authority, IssuedToken } from '#authority';
+import { publicJwk } from '#jws';
+import { Fault, LIMITS, toFault } from '#kernel';
 import type { AgentRecord, HeldEntry } from '#registry';
 import { SpiffeId } from '#spiffe';
 import type { EntryResource, TrustDomainResource } from '#wire';
@@ -7,6 +9,7 @@ import type { Noted } from './recorder.ts';
 import type { State } from './state.ts';
 
 const DEFAULT_SVID_SECONDS = 3600;
+const DEFAULT_JWT_SVID_SECONDS = 300;
 
 export interface IssueItem {
   readonly entryId: string;
@@ -14,28 +17,125 @@ export interface IssueItem {
   readonly csr: Uint8Array;
 }
 
+export interface JwtItem {
+  readonly entryId: string;
+  /** At least one. */
+  readonly audience: readonly string[];
+}
+
+export interface WitItem {
+  readonly entryId: string;
+  /** SubjectPublicKeyInfo, DER, of the key that the holder will prove. */
+  readonly publicKey: Uint8Array;
+  /** Of RFC 7518: the only one that the holder may prove it with. */
+  readonly signingAlgorithm: string;
+}
+
+export interface IssueFault {
+  readonly fault: Fault;
+}
+
 export type IssueResult =
   | { readonly entry: EntryResource; readonly chain: readonly Buffer[]; readonly notAfter: number }
-  | { readonly fault: Fault };
+  | IssueFault;
 
-/**
- * X509-SVIDs for entries that an agent serves, in the order asked. One that fails fails alone; the receipts of those that were made are
- * durable before any of them is given out.
- */
-export async function issueX509Svids(
+export type TokenResult = ({ readonly entry: EntryResource } & IssuedToken) | IssueFault;
+
+/** Of one item: what was made, and what its receipt says of it. */
+interface Made<Result> {
+  readonly result: Result;
+  readonly action: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+interface Place {
+  readonly entry: EntryResource;
+  readonly authority: Authority;
+  /** Of certificates and WIT-SVIDs, which live as long as those, as in SPIRE. */
+  readonly lifetimeSeconds: number;
+}
+
+/** X509-SVIDs for entries that an agent serves, in the order asked. */
+export function issueX509Svids(
   state: State,
   agent: AgentRecord,
   items: readonly IssueItem[],
 ): Promise<readonly IssueResult[]> {
+  return issueEach(state, agent, items, async ({ csr }, { entry, authority, lifetimeSeconds }) => {
+    const { spki } = parseCertificateRequest(csr);
+    const { chain, serial, notAfter } = await authority.issueX509Svid({
+      id: SpiffeId.parse(entry.spiffeId),
+      publicKeySpki: spki,
+      ttlSeconds: lifetimeSeconds,
+      ...(entry.dnsNames === undefined ? {} : { dnsNames: entry.dnsNames }),
+    });
+    return { result: { entry, chain, notAfter }, action: 'x509-svid:issue', detail: { serial, ...ends(notAfter) } };
+  });
+}
+
+/** JWT-SVIDs for entries that an agent serves, in the order asked. */
+export function issueJwtSvids(
+  state: State,
+  agent: AgentRecord,
+  items: readonly JwtItem[],
+): Promise<readonly TokenResult[]> {
+  return issueEach(state, agent, items, async ({ audience }, { entry, authority }) => {
+    const issued = await authority.issueJwtSvid({
+      id: SpiffeId.parse(entry.spiffeId),
+      audience,
+      ttlSeconds: entry.jwtSvidTtlSeconds ?? DEFAULT_JWT_SVID_SECONDS,
+      jti: entry.jwtSvidJti === true,
+    });
+    const detail = { audience, kid: issued.kid, ...ends(issued.expiresAt * 1000) };
+    return { result: { entry, ...issued }, action: 'jwt-svid:issue', detail };
+  });
+}
+
+/** WIT-SVIDs for entries that an agent serves, in the order asked. */
+export function issueWitSvids(
+  state: State,
+  agent: AgentRecord,
+  items: readonly WitItem[],
+): Promise<readonly TokenResult[]> {
+  return issueEach(state, agent, items, async (item, { entry, authority, lifetimeSeconds }) => {
+    const issued = await authority.issueWitSvid({
+      id: SpiffeId.parse(entry.spiffeId),
+      publicJwk: { ...publicJwk(item.publicKey), alg: item.signingAlgorithm },
+      ttlSeconds: lifetimeSeconds,
+    });
+    const detail = { kid: issued.kid, ...ends(issued.expiresAt * 1000) };
+    return { result: { entry, ...issued }, action: 'wit-svid:issue', detail };
+  });
+}
+
+/**
+ * An item that fails fails alone; the receipts of what was made are durable before any of it is given out. Throws `LIMIT_EXCEEDED`.
+ */
+async function issueEach<Item extends { readonly entryId: string }, Result>(
+  state: State,
+  agent: AgentRecord,
+  items: readonly Item[],
+  make: (item: Item, place: Place) => Promise<Made<Result>>,
+): Promise<readonly (Result | IssueFault)[]> {
+  if (items.length > LIMITS.issueBatch.value)
+    throw new Fault('LIMIT_EXCEEDED', `at most ${LIMITS.issueBatch.value} identities are issued in one call`);
+  const { trustDomain } = agent;
+  const hosted = state.trustDomain(trustDomain);
   const entries = new Map(state.registry.entriesOfAgent(agent).map((entry) => [entry.body.id, entry]));
-  const results: IssueResult[] = [];
+  const domain = state.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
   const noted: Noted[] = [];
-  await Promise.all(
-    items.map(async (item, index) => {
+  const results = await Promise.all(
+    items.map(async (item) => {
       try {
-        results[index] = await issueOne(state, agent, entries.get(item.entryId), { item, noted });
+        const entry = assertServed(entries.get(item.entryId));
+        const lifetimeSeconds = entry.x509SvidTtlSeconds ?? domain?.x509SvidTtlSeconds ?? DEFAULT_SVID_SECONDS;
+        const made = await make(item, { entry, authority: hosted.authority, lifetimeSeconds });
+        hosted.issued++;
+        state.registry.touch('Entry', trustDomain, entry.id);
+        noted.push(receipt(agent, entry, made));
+        return made.result;
       } catch (error) {
-        results[index] = { fault: toFault(error) };
+        return { fault: toFault(error) };
       }
     }),
   );
@@ -43,35 +143,24 @@ export async function issueX509Svids(
   return results;
 }
 
-async function issueOne(
-  state: State,
-  agent: AgentRecord,
-  held: HeldEntry | undefined,
-  { item, noted }: { readonly item: IssueItem; readonly noted: Noted[] },
-): Promise<IssueResult> {
+function assertServed(held: HeldEntry | undefined): EntryResource {
   if (held === undefined) throw new Fault('AGENT_NOT_AUTHORIZED', 'entry not found or not authorized');
-  const { body: entry } = held;
-  const { trustDomain } = agent;
-  const { spki } = parseCertificateRequest(item.csr);
-  const hosted = state.trustDomain(trustDomain);
-  const domain = state.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
-  const issued = await hosted.authority.issueX509Svid({
-    id: SpiffeId.parse(entry.spiffeId),
-    publicKeySpki: spki,
-    ttlSeconds: entry.x509SvidTtlSeconds ?? domain?.x509SvidTtlSeconds ?? DEFAULT_SVID_SECONDS,
-    ...(entry.dnsNames === undefined ? {} : { dnsNames: entry.dnsNames }),
-  });
-  hosted.issued++;
-  state.registry.touch('Entry', trustDomain, entry.id);
-  noted.push({
+  return held.body;
+}
+
+function receipt(agent: AgentRecord, entry: EntryResource, { action, detail }: Made<unknown>): Noted {
+  return {
     kind: 'identity',
-    trustDomain,
+    trustDomain: agent.trustDomain,
     workload: entry.spiffeId,
     effect: 'allow',
     code: 'ALLOWED',
-    action: 'x509-svid:issue',
+    action,
     proof: agent.alias ?? agent.id,
-    detail: { serial: issued.serial, notAfter: new Date(issued.notAfter).toISOString(), entry: entry.id },
-  });
-  return { entry, chain: issued.chain, notAfter: issued.notAfter };
+    detail: { ...detail, entry: entry.id },
+  };
+}
+
+function ends(notAfter: number): { readonly notAfter: string } {
+  return { notAfter: new Date(notAfter).toISOString() };
 }

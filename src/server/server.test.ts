@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
 import { createClient, dialTls } from '#rpc';
-import { parseX509Bundle, verifyX509Svid } from '#spiffe';
+import { parseJwtBundle, parseWitBundle, parseX509Bundle, verifyJwtSvid, verifyWitSvid, verifyX509Svid } from '#spiffe';
 import type { BundleResource } from '#wire';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
@@ -171,6 +171,56 @@ test('an agent attests, sees its entries and nobody else’s, and gets certifica
       assert.ok(leaf.spki.equals(createPublicKey(key).export({ type: 'spki', format: 'der' })));
     }
     assert.equal(results.at(-1)?.code, 'CSR_INVALID');
+    await client.close();
+  }));
+
+test('an agent gets JWT- and WIT-SVIDs for its entries alone; one refused item refuses no other', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const found = (await house.admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson.map((json) =>
+      JSON.parse(json),
+    );
+    const entryId = (id: string) => String(found.find(({ spiffeId }) => spiffeId === `spiffe://bank-a/${id}`)?.id);
+    const bundle = await bundleOf(house, 'bank-a');
+    const jwt = await client.issueJwtSvids({
+      trustDomain: 'bank-a',
+      items: [
+        { entryId: entryId('edge'), audience: ['ledger'] },
+        { entryId: entryId('elsewhere'), audience: ['ledger'] },
+        { entryId: entryId('edge'), audience: [] },
+      ],
+    });
+    assert.deepEqual(
+      jwt.results.map(({ code }) => code),
+      ['', 'AGENT_NOT_AUTHORIZED', 'ARGUMENT_INVALID'],
+    );
+    const bundles = new Map([['bank-a', parseJwtBundle(bundle)]]);
+    const { token = '', expiresAt } = jwt.results[0] ?? {};
+    const verified = verifyJwtSvid({ token, audience: 'ledger', bundles, at: Date.now() });
+    assert.deepEqual([`${verified.id}`, BigInt(verified.expiresAt)], ['spiffe://bank-a/edge', expiresAt]);
+    const holder = createPublicKey(newKey());
+    const publicKey = holder.export({ type: 'spki', format: 'der' });
+    const wit = await client.issueWitSvids({
+      trustDomain: 'bank-a',
+      items: [
+        { entryId: entryId('edge'), publicKey, signingAlgorithm: 'ES256' },
+        { entryId: entryId('edge'), publicKey, signingAlgorithm: 'RS256' },
+        { entryId: entryId('edge'), publicKey: Buffer.from('junk'), signingAlgorithm: 'ES256' },
+        { entryId: 'unknown', publicKey, signingAlgorithm: 'ES256' },
+      ],
+    });
+    assert.deepEqual(
+      wit.results.map(({ code }) => code),
+      ['', 'ARGUMENT_INVALID', 'JWK_INVALID', 'AGENT_NOT_AUTHORIZED'],
+    );
+    const wits = new Map([['bank-a', parseWitBundle(bundle)]]);
+    const proven = verifyWitSvid({ token: wit.results[0]?.token ?? '', bundles: wits, at: Date.now() });
+    assert.ok(proven.confirmation.key.key.equals(holder));
+    const many = Array.from({ length: 501 }, () => ({ entryId: entryId('edge'), audience: ['ledger'] }));
+    await assert.rejects(
+      client.issueJwtSvids({ trustDomain: 'bank-a', items: many }),
+      (error) => faultCode(error) === 'LIMIT_EXCEEDED',
+    );
     await client.close();
   }));
 

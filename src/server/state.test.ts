@@ -44,8 +44,8 @@ test('a CA that expired while the machine slept is replaced, and the new bundle 
     clock.jump(30 * DAY);
     assert.equal(state.trustDomain('bank-a').authority.healthy(), false);
     clock.advance(0);
-    await until(() => state.registry.revision('bank-a') > revision);
-    assert.equal(state.trustDomain('bank-a').authority.healthy(), true);
+    await until(() => state.trustDomain('bank-a').authority.healthy());
+    assert.ok(state.registry.revision('bank-a') > revision);
     assert.notDeepEqual(bundleOf(state)?.x509Authorities, before?.x509Authorities);
   }));
 

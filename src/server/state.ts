@@ -186,12 +186,16 @@ export class State implements Closeable {
     const { dataDir, clock, random, log } = this.options;
     const hosted = await HostedTrustDomain.open(resource, dataDir, clock, random);
     this.#hosted.set(resource.name, hosted);
-    await this.#publishBundle(hosted.bundle());
-    hosted.authority.onBundleChange(() => {
-      this.#publishBundle(hosted.bundle()).catch((error) =>
-        log.error('bundle not published', { trustDomain: resource.name, error }),
-      );
+    // Until this has returned, nothing that is new in the bundle signs.
+    hosted.authority.onBundleChange(async () => {
+      try {
+        await this.#publishBundle(hosted.bundle());
+      } catch (error) {
+        log.error('bundle not published', { trustDomain: resource.name, error });
+        throw error;
+      }
     });
+    await this.#publishBundle(hosted.bundle());
   }
 
   async #publishBundle(bundle: BundleResource): Promise<void> {

@@ -3,6 +3,7 @@ export { parseBundleMap } from './bundle-map.ts';
 export { formatBundle, formatBundleMap, formatTokenBundle } from './format-bundle.ts';
 export { type JwtSvidProfile, type JwtSvidQuestion, jwtSvid, type VerifiedJwtSvid, verifyJwtSvid } from './jwt-svid.ts';
 export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
+export { type PublishedKey, parseJwtBundle, parseWitBundle } from './published-keys.ts';
 export { formatSelector, parseSelector, type Selector } from './selector.ts';
 export { isSpiffeId, SpiffeId } from './spiffe-id.ts';
 export {

@@ -101,8 +101,22 @@ export interface BundleResource {
   readonly trustDomain: string;
   /** Standard base64 of DER CA certificates. */
   readonly x509Authorities: readonly string[];
+  /** Hexadecimal subject key ids: what these authorities signed still verifies, and is to be replaced. */
+  readonly taintedX509Authorities?: readonly string[];
+  /** Absent: none. */
+  readonly jwtAuthorities?: readonly BundleKey[];
+  readonly witAuthorities?: readonly BundleKey[];
   readonly sequence: number;
   readonly refreshHintSeconds: number;
+}
+
+export interface BundleKey {
+  readonly kid: string;
+  /** Standard base64 of SubjectPublicKeyInfo. */
+  readonly publicKey: string;
+  /** Unix seconds; absent where it is not known. */
+  readonly notAfter?: number;
+  readonly tainted?: boolean;
 }
 
 /** key: `<namespace>/<name>`. */

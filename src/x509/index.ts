@@ -2,5 +2,12 @@ export { type Certificate, isSignedBy, parseCertificate, splitCertificates } fro
 export { OID } from './oids.ts';
 export { verifyPath } from './path.ts';
 export { pemCertificates } from './pem.ts';
-export { type CertificateProfile, encodeCertificate, encodeName, encodeSignedPart, keyId } from './profile.ts';
+export {
+  type CertificateProfile,
+  encodeCertificate,
+  encodeName,
+  encodeSignedPart,
+  keyId,
+  type SignatureScheme,
+} from './profile.ts';
 export { type CertificateRequest, createCertificateRequest, parseCertificateRequest } from './request.ts';

@@ -15,9 +15,19 @@ export interface CertificateProfile {
   readonly issuerKeyId: Buffer;
   readonly uri: string;
   readonly dnsNames?: readonly string[];
+  /** How the issuer will sign; `ecdsa-sha256` where nothing is said. */
+  readonly scheme?: SignatureScheme;
 }
 
-const ALGORITHM = sequence(oid(OID.ecdsaWithSha256));
+export type SignatureScheme = 'ecdsa-sha256' | 'ecdsa-sha384' | 'rsa-sha256';
+
+const NULL = Buffer.from([0x05, 0x00]);
+// RFC 5758 §3.2: no parameters with ECDSA; RFC 4055 §5: NULL with RSA.
+const ALGORITHMS: Readonly<Record<SignatureScheme, Buffer>> = {
+  'ecdsa-sha256': sequence(oid(OID.ecdsaWithSha256)),
+  'ecdsa-sha384': sequence(oid(OID.ecdsaWithSha384)),
+  'rsa-sha256': sequence(oid(OID.rsaWithSha256), NULL),
+};
 const VERSION_3 = der(contextTag(0, true), integer(Buffer.from([2])));
 const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
   sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
@@ -54,7 +64,7 @@ export function encodeSignedPart(profile: CertificateProfile): Buffer {
   return sequence(
     VERSION_3,
     integer(profile.serial),
-    ALGORITHM,
+    ALGORITHMS[profile.scheme ?? 'ecdsa-sha256'],
     profile.issuer,
     sequence(time(profile.notBefore), time(profile.notAfter)),
     profile.subject,
@@ -63,9 +73,13 @@ export function encodeSignedPart(profile: CertificateProfile): Buffer {
   );
 }
 
-/** Joins the signed part and its ECDSA P-256 SHA-256 signature. */
-export function encodeCertificate(signedPart: Buffer, signature: Uint8Array): Buffer {
-  return sequence(signedPart, ALGORITHM, bits(signature));
+/** Joins the signed part and its signature, which is of the profile's scheme. */
+export function encodeCertificate(
+  signedPart: Buffer,
+  signature: Uint8Array,
+  scheme: SignatureScheme = 'ecdsa-sha256',
+): Buffer {
+  return sequence(signedPart, ALGORITHMS[scheme], bits(signature));
 }
 
 /** Subject key identifier: SHA-1 of the key's bits (RFC 5280 §4.2.1.2 method 1); an index, not a proof. */

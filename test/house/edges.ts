@@ -18,7 +18,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // floor 1
   policy: ['kernel', 'chain', 'wire'],
   attestation: ['spiffe'],
-  authority: ['kernel', 'spiffe', 'x509'],
+  authority: ['kernel', 'jws', 'spiffe', 'x509'],
   registry: ['kernel', 'spiffe', 'wire'],
   tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
   routing: ['kernel', 'http'],
@@ -30,6 +30,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // floor 3
   server: [
     'kernel',
+    'jws',
     'chain',
     'x509',
     'spiffe',

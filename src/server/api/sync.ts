@@ -3,15 +3,19 @@ import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { bindService, type ServiceBinding } from '#rpc';
 import type { MinterResource, TrustDomainResource } from '#wire';
-import { AgentSyncDefinition, type IssueX509SvidsResponse_Result, type SyncRequest } from '#wire/gen/hauberk_sync';
+import {
+  AgentSyncDefinition,
+  type IssueJwtSvidsResponse_Result,
+  type IssueX509SvidsResponse_Result,
+  type SyncRequest,
+} from '#wire/gen/hauberk_sync';
 import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
-import { type IssueResult, issueX509Svids } from '../issuance.ts';
+import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { State } from '../state.ts';
 
 const PROTOCOL_VERSION = 1;
-const MAX_ISSUE = 500;
 
 /** `hauberk.sync.v1.AgentSync`: decode, ask the domain, encode. */
 export function syncService(state: State): ServiceBinding<SyncCaller> {
@@ -43,12 +47,17 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
-    issueX509Svids: async (request, { caller }) => {
-      const agent = agentOf('issueX509Svids', caller, request.trustDomain);
-      if (request.items.length > MAX_ISSUE)
-        throw new Fault('LIMIT_EXCEEDED', `at most ${MAX_ISSUE} certificates are issued in one call`);
-      const issued = await issueX509Svids(state, agent, request.items);
+    issueX509Svids: async ({ trustDomain, items }, { caller }) => {
+      const issued = await issueX509Svids(state, agentOf('issueX509Svids', caller, trustDomain), items);
       return { results: issued.map(toResult) };
+    },
+    issueJwtSvids: async ({ trustDomain, items }, { caller }) => {
+      const issued = await issueJwtSvids(state, agentOf('issueJwtSvids', caller, trustDomain), items);
+      return { results: issued.map(toTokenResult) };
+    },
+    issueWitSvids: async ({ trustDomain, items }, { caller }) => {
+      const issued = await issueWitSvids(state, agentOf('issueWitSvids', caller, trustDomain), items);
+      return { results: issued.map(toTokenResult) };
     },
     registerMinter: async (request, { caller }) => {
       const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
@@ -124,6 +133,13 @@ function toResult(result: IssueResult): IssueX509SvidsResponse_Result {
     certificateChain: [...result.chain],
     expiresAt: BigInt(result.notAfter / 1000),
   };
+}
+
+function toTokenResult(result: TokenResult): IssueJwtSvidsResponse_Result {
+  if ('fault' in result)
+    return { code: result.fault.code, message: result.fault.message, token: '', issuedAt: 0n, expiresAt: 0n };
+  const { token, issuedAt, expiresAt } = result;
+  return { code: '', message: '', token, issuedAt: BigInt(issuedAt), expiresAt: BigInt(expiresAt) };
 }
 
 function assertVersion(version: number): void {

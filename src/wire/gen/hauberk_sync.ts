@@ -77,6 +77,56 @@ export interface IssueX509SvidsResponse_Result {
   expiresAt: bigint;
 }
 
+export interface IssueJwtSvidsRequest {
+  trustDomain: string;
+  items: IssueJwtSvidsRequest_Item[];
+}
+
+export interface IssueJwtSvidsRequest_Item {
+  entryId: string;
+  /** At least one. */
+  audience: string[];
+}
+
+export interface IssueJwtSvidsResponse {
+  results: IssueJwtSvidsResponse_Result[];
+}
+
+export interface IssueJwtSvidsResponse_Result {
+  /** Reason code; empty when issued. */
+  code: string;
+  message: string;
+  token: string;
+  issuedAt: bigint;
+  expiresAt: bigint;
+}
+
+export interface IssueWitSvidsRequest {
+  trustDomain: string;
+  items: IssueWitSvidsRequest_Item[];
+}
+
+export interface IssueWitSvidsRequest_Item {
+  entryId: string;
+  /** SubjectPublicKeyInfo, DER, of the key that the holder will prove. */
+  publicKey: Uint8Array;
+  /** Of RFC 7518, such as ES256: the only one that the holder may prove it with. */
+  signingAlgorithm: string;
+}
+
+export interface IssueWitSvidsResponse {
+  results: IssueWitSvidsResponse_Result[];
+}
+
+export interface IssueWitSvidsResponse_Result {
+  /** Reason code; empty when issued. */
+  code: string;
+  message: string;
+  token: string;
+  issuedAt: bigint;
+  expiresAt: bigint;
+}
+
 export interface RegisterMinterRequest {
   /** The trust domain of the caller, over whose connection this comes. */
   callerTrustDomain: string;
@@ -746,6 +796,529 @@ export const IssueX509SvidsResponse_Result: MessageFns<IssueX509SvidsResponse_Re
   },
 };
 
+function createBaseIssueJwtSvidsRequest(): IssueJwtSvidsRequest {
+  return { trustDomain: "", items: [] };
+}
+
+export const IssueJwtSvidsRequest: MessageFns<IssueJwtSvidsRequest> = {
+  encode(message: IssueJwtSvidsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    for (const v of message.items) {
+      IssueJwtSvidsRequest_Item.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueJwtSvidsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueJwtSvidsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(IssueJwtSvidsRequest_Item.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueJwtSvidsRequest_Item(): IssueJwtSvidsRequest_Item {
+  return { entryId: "", audience: [] };
+}
+
+export const IssueJwtSvidsRequest_Item: MessageFns<IssueJwtSvidsRequest_Item> = {
+  encode(message: IssueJwtSvidsRequest_Item, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.entryId !== "") {
+      writer.uint32(10).string(message.entryId);
+    }
+    for (const v of message.audience) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueJwtSvidsRequest_Item {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueJwtSvidsRequest_Item();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entryId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.audience.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueJwtSvidsResponse(): IssueJwtSvidsResponse {
+  return { results: [] };
+}
+
+export const IssueJwtSvidsResponse: MessageFns<IssueJwtSvidsResponse> = {
+  encode(message: IssueJwtSvidsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      IssueJwtSvidsResponse_Result.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueJwtSvidsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueJwtSvidsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(IssueJwtSvidsResponse_Result.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueJwtSvidsResponse_Result(): IssueJwtSvidsResponse_Result {
+  return { code: "", message: "", token: "", issuedAt: 0n, expiresAt: 0n };
+}
+
+export const IssueJwtSvidsResponse_Result: MessageFns<IssueJwtSvidsResponse_Result> = {
+  encode(message: IssueJwtSvidsResponse_Result, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.token !== "") {
+      writer.uint32(26).string(message.token);
+    }
+    if (message.issuedAt !== 0n) {
+      if (BigInt.asIntN(64, message.issuedAt) !== message.issuedAt) {
+        throw new globalThis.Error("value provided for field message.issuedAt of type int64 too large");
+      }
+      writer.uint32(32).int64(message.issuedAt);
+    }
+    if (message.expiresAt !== 0n) {
+      if (BigInt.asIntN(64, message.expiresAt) !== message.expiresAt) {
+        throw new globalThis.Error("value provided for field message.expiresAt of type int64 too large");
+      }
+      writer.uint32(40).int64(message.expiresAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueJwtSvidsResponse_Result {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueJwtSvidsResponse_Result();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.issuedAt = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expiresAt = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueWitSvidsRequest(): IssueWitSvidsRequest {
+  return { trustDomain: "", items: [] };
+}
+
+export const IssueWitSvidsRequest: MessageFns<IssueWitSvidsRequest> = {
+  encode(message: IssueWitSvidsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    for (const v of message.items) {
+      IssueWitSvidsRequest_Item.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueWitSvidsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueWitSvidsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.items.push(IssueWitSvidsRequest_Item.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueWitSvidsRequest_Item(): IssueWitSvidsRequest_Item {
+  return { entryId: "", publicKey: new Uint8Array(0), signingAlgorithm: "" };
+}
+
+export const IssueWitSvidsRequest_Item: MessageFns<IssueWitSvidsRequest_Item> = {
+  encode(message: IssueWitSvidsRequest_Item, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.entryId !== "") {
+      writer.uint32(10).string(message.entryId);
+    }
+    if (message.publicKey.length !== 0) {
+      writer.uint32(18).bytes(message.publicKey);
+    }
+    if (message.signingAlgorithm !== "") {
+      writer.uint32(26).string(message.signingAlgorithm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueWitSvidsRequest_Item {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueWitSvidsRequest_Item();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.entryId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.publicKey = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.signingAlgorithm = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueWitSvidsResponse(): IssueWitSvidsResponse {
+  return { results: [] };
+}
+
+export const IssueWitSvidsResponse: MessageFns<IssueWitSvidsResponse> = {
+  encode(message: IssueWitSvidsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      IssueWitSvidsResponse_Result.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueWitSvidsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueWitSvidsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(IssueWitSvidsResponse_Result.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueWitSvidsResponse_Result(): IssueWitSvidsResponse_Result {
+  return { code: "", message: "", token: "", issuedAt: 0n, expiresAt: 0n };
+}
+
+export const IssueWitSvidsResponse_Result: MessageFns<IssueWitSvidsResponse_Result> = {
+  encode(message: IssueWitSvidsResponse_Result, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== "") {
+      writer.uint32(10).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    if (message.token !== "") {
+      writer.uint32(26).string(message.token);
+    }
+    if (message.issuedAt !== 0n) {
+      if (BigInt.asIntN(64, message.issuedAt) !== message.issuedAt) {
+        throw new globalThis.Error("value provided for field message.issuedAt of type int64 too large");
+      }
+      writer.uint32(32).int64(message.issuedAt);
+    }
+    if (message.expiresAt !== 0n) {
+      if (BigInt.asIntN(64, message.expiresAt) !== message.expiresAt) {
+        throw new globalThis.Error("value provided for field message.expiresAt of type int64 too large");
+      }
+      writer.uint32(40).int64(message.expiresAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueWitSvidsResponse_Result {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueWitSvidsResponse_Result();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.issuedAt = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expiresAt = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseRegisterMinterRequest(): RegisterMinterRequest {
   return { callerTrustDomain: "", callerEntryId: "", minter: undefined };
 }
@@ -1001,6 +1574,23 @@ export const AgentSyncDefinition = {
       requestType: IssueX509SvidsRequest as typeof IssueX509SvidsRequest,
       requestStream: false,
       responseType: IssueX509SvidsResponse as typeof IssueX509SvidsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** As IssueX509Svids, for JWT-SVIDs and WIT-SVIDs. */
+    issueJwtSvids: {
+      name: "IssueJwtSvids",
+      requestType: IssueJwtSvidsRequest as typeof IssueJwtSvidsRequest,
+      requestStream: false,
+      responseType: IssueJwtSvidsResponse as typeof IssueJwtSvidsResponse,
+      responseStream: false,
+      options: {},
+    },
+    issueWitSvids: {
+      name: "IssueWitSvids",
+      requestType: IssueWitSvidsRequest as typeof IssueWitSvidsRequest,
+      requestStream: false,
+      responseType: IssueWitSvidsResponse as typeof IssueWitSvidsResponse,
       responseStream: false,
       options: {},
     },

@@ -1,8 +1,9 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AuthorityJournal, JournalSlot, KeyManager } from '#authority';
+import { type AuthorityJournal, type JournalRecord, type KeyManager, type KeyType, parseJournal } from '#authority';
 import { Fault } from '#kernel';
+import { generateKey, signWith } from '../local-key.ts';
 
 /** Keys as PKCS#8 files of mode 0600 in a directory of mode 0700, written atomically. Plain: sealing is not built yet. */
 export class DiskKeyManager implements KeyManager {
@@ -19,9 +20,9 @@ export class DiskKeyManager implements KeyManager {
     return new DiskKeyManager(directory);
   }
 
-  async generate(name: string): Promise<Buffer> {
+  async generate(name: string, type: KeyType): Promise<Buffer> {
     if ((await this.#load(name)) !== undefined) throw new Fault('ALREADY_EXISTS', 'a key of this name exists');
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const privateKey = await generateKey(type);
     await writePrivateFile(this.#path(name), privateKey.export({ type: 'pkcs8', format: 'pem' }));
     this.#keys.set(name, privateKey);
     return publicSpki(privateKey);
@@ -32,15 +33,20 @@ export class DiskKeyManager implements KeyManager {
     return key === undefined ? undefined : publicSpki(key);
   }
 
-  async sign(name: string, data: Uint8Array): Promise<Buffer> {
-    const key = await this.#load(name);
-    if (key === undefined) throw new Fault('NOT_FOUND', 'no key of this name');
-    return sign('sha256', data, { key, dsaEncoding: 'der' });
+  sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
+    const known = this.#keys.get(name);
+    return known === undefined ? this.#signWithLoaded(name, data) : signWith(known, data);
   }
 
   async delete(name: string): Promise<void> {
     this.#keys.delete(name);
     await rm(this.#path(name), { force: true });
+  }
+
+  async #signWithLoaded(name: string, data: Uint8Array): Promise<Buffer> {
+    const key = await this.#load(name);
+    if (key === undefined) throw new Fault('NOT_FOUND', 'no key of this name');
+    return signWith(key, data);
   }
 
   async #load(name: string): Promise<KeyObject | undefined> {
@@ -60,34 +66,30 @@ export class DiskKeyManager implements KeyManager {
   }
 }
 
+/** Per file: who saves in this process waits for who saves already. One process at a time has a data directory. */
+const saving = new Map<string, Promise<void>>();
+
 /** The journal of an authority as one JSON file, replaced atomically. */
 export function diskJournal(file: string): AuthorityJournal {
-  return {
-    load: async () => {
-      const text = await readOptional(file);
-      return text === undefined ? undefined : parseJournal(text);
-    },
-    save: (slots) => writePrivateFile(file, JSON.stringify(slots)),
+  const load = async (): Promise<JournalRecord | undefined> => {
+    const text = await readOptional(file);
+    return text === undefined ? undefined : parseJournal(text);
   };
-}
-
-function parseJournal(text: string): readonly JournalSlot[] {
-  const slots: unknown = JSON.parse(text);
-  if (!Array.isArray(slots) || !slots.every(isSlot))
-    throw new Fault('CONFIG_UNREADABLE', 'the journal of the authority is damaged');
-  return slots;
-}
-
-function isSlot(value: unknown): value is JournalSlot {
-  if (typeof value !== 'object' || value === null) return false;
-  const slot = value as Partial<Record<keyof JournalSlot, unknown>>;
-  const state = slot.state === 'prepared' || slot.state === 'active' || slot.state === 'old';
-  return (
-    state &&
-    typeof slot.keyName === 'string' &&
-    typeof slot.certificate === 'string' &&
-    typeof slot.sequence === 'number'
-  );
+  return {
+    load,
+    save: (record, expected) => {
+      const saved = (saving.get(file) ?? Promise.resolve()).then(async () => {
+        if (((await load())?.version ?? 0) !== expected)
+          throw new Fault('JOURNAL_CONFLICT', 'the journal of the authority has been changed meanwhile');
+        await writePrivateFile(file, JSON.stringify(record));
+      });
+      saving.set(
+        file,
+        saved.catch(() => undefined),
+      );
+      return saved;
+    },
+  };
 }
 
 async function makePrivateDirectory(directory: string): Promise<void> {

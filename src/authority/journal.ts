@@ -1,0 +1,107 @@
+import { Fault } from '#kernel';
+import { KEY_TYPES, type KeyType } from './key-type.ts';
+import { readLegacyJournal } from './legacy-journal.ts';
+
+/**
+ * Port: what the authorities of one trust domain remember between runs and share between servers. Certificates and public keys only, never
+ * private ones. Implementations pass `journalContract`.
+ */
+export interface AuthorityJournal {
+  /** Undefined when nothing was ever saved. */
+  load(): Promise<JournalRecord | undefined>;
+  /**
+   * Replaces everything at once, durably, when the version kept is still `expected` (0: nothing was saved yet); `record.version` is then
+   * `expected + 1`. Throws `JOURNAL_CONFLICT` when another server has saved since.
+   */
+  save(record: JournalRecord, expected: number): Promise<void>;
+  /** Calls back after another server has saved. Absent where one server has the journal to itself. */
+  watch?(listener: () => void): () => void;
+}
+
+export const AUTHORITY_KINDS = ['x509', 'jwt', 'wit'] as const;
+export type AuthorityKind = (typeof AUTHORITY_KINDS)[number];
+export type SlotState = 'prepared' | 'active' | 'old';
+
+export interface JournalRecord {
+  readonly version: number;
+  /** Of the bundle; raised on every change of its content. */
+  readonly sequence: number;
+  readonly slots: readonly JournalSlot[];
+  /** Authorities of an upstream that signed CAs of ours: these are in the bundle in the place of those. */
+  readonly upstream: readonly JournalAnchor[];
+}
+
+export interface JournalSlot {
+  readonly kind: AuthorityKind;
+  /** Hexadecimal subject key id of a CA; `kid` of the others. */
+  readonly id: string;
+  readonly keyName: string;
+  readonly keyType: KeyType;
+  readonly state: SlotState;
+  readonly tainted: boolean;
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Standard base64 of SubjectPublicKeyInfo. */
+  readonly publicKey: string;
+  /** Standard base64 of DER: of a CA, its certificate and the intermediates above it; empty otherwise. */
+  readonly chain: readonly string[];
+}
+
+export interface JournalAnchor {
+  /** Hexadecimal subject key id. */
+  readonly id: string;
+  /** Standard base64 of DER. */
+  readonly certificate: string;
+  readonly tainted: boolean;
+}
+
+/** Reads what an implementation has kept as JSON. Throws `CONFIG_UNREADABLE`. */
+export function parseJournal(text: string): JournalRecord {
+  const value = readJson(text);
+  const record = readLegacyJournal(value) ?? value;
+  if (!isRecord(record)) throw damaged();
+  return record;
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw damaged(cause);
+  }
+}
+
+function isRecord(value: unknown): value is JournalRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, sequence, slots, upstream }: Partial<Record<keyof JournalRecord, unknown>> = value;
+  const lists = Array.isArray(slots) && slots.every(isSlot) && Array.isArray(upstream) && upstream.every(isAnchor);
+  return lists && Number.isSafeInteger(version) && Number.isSafeInteger(sequence);
+}
+
+function isSlot(value: unknown): value is JournalSlot {
+  if (typeof value !== 'object' || value === null) return false;
+  const slot: Partial<Record<keyof JournalSlot, unknown>> = value;
+  const texts = [slot.id, slot.keyName, slot.publicKey].every((one) => typeof one === 'string');
+  const known =
+    AUTHORITY_KINDS.some((kind) => kind === slot.kind) &&
+    KEY_TYPES.some((type) => type === slot.keyType) &&
+    (slot.state === 'prepared' || slot.state === 'active' || slot.state === 'old');
+  const times = Number.isSafeInteger(slot.notBefore) && Number.isSafeInteger(slot.notAfter);
+  const chain = Array.isArray(slot.chain) && slot.chain.every((one) => typeof one === 'string');
+  return texts && known && times && chain && typeof slot.tainted === 'boolean';
+}
+
+function isAnchor(value: unknown): value is JournalAnchor {
+  if (typeof value !== 'object' || value === null) return false;
+  const anchor: Partial<Record<keyof JournalAnchor, unknown>> = value;
+  return typeof anchor.id === 'string' && typeof anchor.certificate === 'string' && typeof anchor.tainted === 'boolean';
+}
+
+function damaged(cause?: unknown): Fault {
+  return new Fault(
+    'CONFIG_UNREADABLE',
+    'the journal of the authority is damaged',
+    cause === undefined ? {} : { cause },
+  );
+}

@@ -1,0 +1,306 @@
+import { type Clock, type Closeable, Fault, faultCode, LIMITS, type Scheduled } from '#kernel';
+import type { TrustDomain } from '#spiffe';
+import { type AuthorityBundle, bundleContent } from './authority-bundle.ts';
+import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind, type JournalAnchor } from './journal.ts';
+import type { KeyManager } from './key-manager.ts';
+import { activated, dueStep, nextDue, revoked, slotOf, tainted, wrongState } from './rotation.ts';
+import { fromJournal, type Slot, toJournal, upstreamAuthorityId } from './slot.ts';
+
+export interface NewSlot {
+  readonly slot: Slot;
+  /** The upstream's roots, when one signed the slot. */
+  readonly upstream?: readonly JournalAnchor[];
+}
+
+export interface KeySlotsOptions {
+  readonly trustDomain: TrustDomain;
+  readonly keyManager: KeyManager;
+  readonly journal: AuthorityJournal;
+  readonly clock: Clock;
+  readonly make: (kind: AuthorityKind) => Promise<NewSlot>;
+}
+
+/** Told of every new bundle. Nothing that is new in it signs before every listener has returned. */
+export type BundleListener = (bundle: AuthorityBundle) => void | Promise<void>;
+
+interface Contents {
+  readonly slots: readonly Slot[];
+  readonly upstream: readonly JournalAnchor[];
+}
+
+const RETRY_MILLIS = 10_000;
+const MAX_CONFLICTS = 8;
+
+/**
+ * The keys of one trust domain's authorities, of all kinds: rotation by time and by command, the journal that the servers of the trust domain
+ * share, and the bundle that follows from it. A key is published before it is activated (SPIFFE Federation §5.1).
+ */
+export class KeySlots implements Closeable {
+  readonly #options: KeySlotsOptions;
+  readonly #listeners = new Set<BundleListener>();
+  #contents: Contents = { slots: [], upstream: [] };
+  #bundle: AuthorityBundle;
+  #version = 0;
+  #published = 0;
+  #timer: Scheduled | undefined;
+  #unwatch: (() => void) | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: KeySlotsOptions) {
+    this.#options = options;
+    this.#bundle = { trustDomain: options.trustDomain, ...bundleContent([], []), sequence: 0 };
+  }
+
+  /** Loads what the journal remembers, replaces what this process cannot sign with, and starts to rotate by time. */
+  async open(): Promise<void> {
+    await this.#exclusively(async () => {
+      await this.#load();
+      await this.#commit({ ...this.#contents, slots: await this.#withoutLostKeys() });
+    });
+    this.#published = this.#bundle.sequence;
+    this.#unwatch = this.#options.journal.watch?.(() => void this.rotateIfDue().catch(() => undefined));
+    await this.rotateIfDue();
+  }
+
+  get bundle(): AuthorityBundle {
+    return this.#bundle;
+  }
+
+  get slots(): readonly Slot[] {
+    return this.#contents.slots;
+  }
+
+  of(kind: AuthorityKind): readonly Slot[] {
+    return this.#contents.slots.filter((slot) => slot.kind === kind);
+  }
+
+  active(kind: AuthorityKind): Slot | undefined {
+    return this.#contents.slots.find((slot) => slot.kind === kind && slot.state === 'active');
+  }
+
+  onBundleChange(listener: BundleListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Does what is due at this moment, step by step; heals at once when an active key has expired. */
+  rotateIfDue(): Promise<void> {
+    return this.#exclusively(async () => {
+      try {
+        await this.#load();
+        await this.#publish();
+        await this.#expire();
+        for (const kind of AUTHORITY_KINDS) await this.#rotate(kind);
+      } finally {
+        this.#schedule();
+      }
+    });
+  }
+
+  /** A new key, published, in the place of one that was prepared before. Returns its slot. */
+  prepare(kind: AuthorityKind): Promise<Slot> {
+    return this.#command(() => this.#prepare(kind));
+  }
+
+  activate(kind: AuthorityKind, id: string): Promise<Slot> {
+    return this.#command(async () => {
+      assertKind(slotOf(this.slots, id), kind);
+      await this.#publish();
+      await this.#commit({ ...this.#contents, slots: activated(this.slots, id) });
+      return slotOf(this.slots, id);
+    });
+  }
+
+  taint(kind: AuthorityKind, id: string): Promise<Slot> {
+    return this.#command(async () => {
+      const slot = assertKind(slotOf(this.slots, id), kind);
+      const slots = tainted(this.slots, id);
+      assertOwnRoot(slot);
+      await this.#commit({ ...this.#contents, slots });
+      await this.#publish();
+      return slotOf(this.slots, id);
+    });
+  }
+
+  revoke(kind: AuthorityKind, id: string): Promise<Slot> {
+    return this.#command(async () => {
+      const slot = assertKind(slotOf(this.slots, id), kind);
+      const slots = revoked(this.slots, id);
+      assertOwnRoot(slot);
+      await this.#commit({ ...this.#contents, slots });
+      await this.#publish();
+      return slot;
+    });
+  }
+
+  /** Everything below an upstream's root that no active CA stands under is to be replaced. */
+  taintUpstream(id: string): Promise<void> {
+    return this.#command(async () => {
+      const anchor = this.#upstream(id);
+      if (anchor.tainted) throw wrongState('the authority is already tainted');
+      const upstream = this.#contents.upstream.map((one) => (one.id === id ? { ...one, tainted: true } : one));
+      await this.#commit({ ...this.#contents, upstream });
+      await this.#publish();
+    });
+  }
+
+  revokeUpstream(id: string): Promise<void> {
+    return this.#command(async () => {
+      if (!this.#upstream(id).tainted) throw wrongState('it is not possible to revoke an untainted authority');
+      await this.#commit({
+        slots: this.slots.filter((slot) => upstreamAuthorityId(slot.chain) !== id),
+        upstream: this.#contents.upstream.filter((one) => one.id !== id),
+      });
+      await this.#publish();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#unwatch?.();
+    await this.#queue.catch(() => undefined);
+  }
+
+  #upstream(id: string): JournalAnchor {
+    const anchor = this.#contents.upstream.find((one) => one.id === id);
+    if (anchor === undefined) throw new Fault('NOT_FOUND', 'no upstream authority of this subject key id');
+    if (this.slots.some((slot) => slot.state === 'active' && upstreamAuthorityId(slot.chain) === id))
+      throw wrongState('unable to use the upstream authority of the current authority');
+    return anchor;
+  }
+
+  async #rotate(kind: AuthorityKind): Promise<void> {
+    const now = this.#options.clock.now();
+    if (dueStep(this.of(kind), now) === 'prepare') await this.#prepare(kind);
+    const prepared = this.of(kind).find(({ state }) => state === 'prepared');
+    if (prepared === undefined || dueStep(this.of(kind), now) !== 'activate') return;
+    await this.#commit({ ...this.#contents, slots: activated(this.slots, prepared.id) });
+  }
+
+  async #prepare(kind: AuthorityKind): Promise<Slot> {
+    const others = this.slots.filter((slot) => slot.kind !== kind || slot.state !== 'prepared');
+    if (others.filter((slot) => slot.kind === kind).length >= LIMITS.authoritySlots.value)
+      throw new Fault('LIMIT_EXCEEDED', 'too many authorities of this kind are in the bundle: revoke old ones first');
+    const { slot, upstream = this.#contents.upstream } = await this.#options.make(kind);
+    try {
+      await this.#commit({ slots: [...others, slot], upstream });
+    } catch (error) {
+      await this.#options.keyManager.delete(slot.keyName);
+      throw error;
+    }
+    await this.#publish();
+    return slot;
+  }
+
+  async #expire(): Promise<void> {
+    const now = this.#options.clock.now();
+    await this.#commit({ ...this.#contents, slots: this.slots.filter(({ notAfter }) => notAfter > now) });
+    await this.#publish();
+  }
+
+  /** Saves what has changed. Keys of slots that are gone go with them. */
+  async #commit(next: Contents): Promise<void> {
+    const before = this.#contents;
+    if (sameList(before.slots, next.slots) && sameList(before.upstream, next.upstream)) return;
+    const content = bundleContent(next.slots, next.upstream);
+    const { trustDomain, sequence: last } = this.#bundle;
+    const changed = JSON.stringify({ trustDomain, ...content, sequence: last }) !== JSON.stringify(this.#bundle);
+    const sequence = changed ? last + 1 : last;
+    const version = this.#version + 1;
+    const record = { version, sequence, slots: next.slots.map(toJournal), upstream: next.upstream };
+    await this.#options.journal.save(record, this.#version);
+    this.#version = version;
+    this.#contents = next;
+    this.#bundle = { trustDomain, ...content, sequence };
+    for (const { keyName } of before.slots)
+      if (!next.slots.some((slot) => slot.keyName === keyName)) await this.#options.keyManager.delete(keyName);
+  }
+
+  /** Returns when every listener has taken the bundle; throws what one of them throws, and then nothing new is activated. */
+  async #publish(): Promise<void> {
+    if (this.#published === this.#bundle.sequence) return;
+    const bundle = this.#bundle;
+    for (const listener of this.#listeners) await listener(bundle);
+    this.#published = bundle.sequence;
+  }
+
+  async #load(): Promise<void> {
+    const record = await this.#options.journal.load();
+    if (record === undefined || record.version === this.#version) return;
+    const slots = record.slots.map(fromJournal);
+    const { version, sequence, upstream } = record;
+    this.#version = version;
+    this.#contents = { slots, upstream };
+    this.#bundle = { trustDomain: this.#options.trustDomain, ...bundleContent(slots, upstream), sequence };
+  }
+
+  /** A key that is lost signs no more: what it signed stays trusted, and another key takes its place. */
+  async #withoutLostKeys(): Promise<readonly Slot[]> {
+    const kept: Slot[] = [];
+    for (const slot of this.slots) {
+      const found = slot.state === 'old' ? slot.spki : await this.#options.keyManager.find(slot.keyName);
+      if (found?.equals(slot.spki) === true) kept.push(slot);
+      else if (slot.state === 'active') kept.push({ ...slot, state: 'old' });
+    }
+    return sameList(kept, this.slots) ? this.slots : kept;
+  }
+
+  #command<T>(work: () => Promise<T>): Promise<T> {
+    return this.#exclusively(async () => {
+      try {
+        await this.#load();
+        return await work();
+      } finally {
+        this.#schedule();
+      }
+    });
+  }
+
+  /** One change at a time here; when another server was faster, everything is judged again on what it left. */
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(async () => {
+      for (let conflicts = 0; ; conflicts++) {
+        try {
+          return await work();
+        } catch (error) {
+          if (faultCode(error) !== 'JOURNAL_CONFLICT' || conflicts >= MAX_CONFLICTS) throw error;
+          await this.#load();
+        }
+      }
+    });
+    this.#queue = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  #schedule(): void {
+    this.#timer?.cancel();
+    if (this.#closed) return;
+    const { clock } = this.#options;
+    const retry = clock.now() + RETRY_MILLIS;
+    // What is due and still not done has failed: it is tried again soon.
+    const due = AUTHORITY_KINDS.map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
+    const soonest = Math.min(...due);
+    const at = this.#published === this.#bundle.sequence && soonest > clock.now() ? soonest : retry;
+    this.#timer = clock.at(at, () => void this.rotateIfDue().catch(() => undefined));
+  }
+}
+
+function assertKind(slot: Slot, kind: AuthorityKind): Slot {
+  if (slot.kind !== kind) throw new Fault('NOT_FOUND', 'unexpected authority ID');
+  return slot;
+}
+
+/** A CA below an upstream is trusted through the upstream's root: taking it out of the bundle would change nothing. */
+function assertOwnRoot(slot: Slot): void {
+  if (upstreamAuthorityId(slot.chain) !== undefined)
+    throw wrongState("local authority can't be tainted or revoked if there is an upstream authority");
+}
+
+function sameList<T>(one: readonly T[], other: readonly T[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
+}

@@ -1,0 +1,64 @@
+import { type Certificate, parseCertificate } from '#x509';
+import type { AuthorityKind, JournalSlot, SlotState } from './journal.ts';
+import type { KeyType } from './key-type.ts';
+
+/** One key of an authority with what is published of it. */
+export interface Slot {
+  readonly kind: AuthorityKind;
+  /** Hexadecimal subject key id of a CA; `kid` of the others. */
+  readonly id: string;
+  readonly keyName: string;
+  readonly keyType: KeyType;
+  readonly state: SlotState;
+  readonly tainted: boolean;
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Buffer;
+  /** Of a CA: its certificate, then the intermediates above it; empty otherwise. */
+  readonly chain: readonly Certificate[];
+}
+
+/** What an operator sees of a slot. */
+export interface AuthorityState {
+  readonly id: string;
+  readonly state: SlotState;
+  readonly tainted: boolean;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+  /** Hexadecimal subject key id of the upstream authority above a CA that is not self-signed. */
+  readonly upstreamAuthorityId?: string;
+}
+
+export function toState({ id, state, tainted, notAfter, chain }: Slot): AuthorityState {
+  const above = upstreamAuthorityId(chain);
+  return { id, state, tainted, notAfter, ...(above === undefined ? {} : { upstreamAuthorityId: above }) };
+}
+
+/** Undefined for a CA that is its own root. */
+export function upstreamAuthorityId(chain: readonly Certificate[]): string | undefined {
+  const last = chain.at(-1);
+  if (last === undefined || isSelfIssued(last)) return undefined;
+  return last.authorityKeyId?.toString('hex');
+}
+
+export function isSelfIssued(certificate: Certificate): boolean {
+  return certificate.issuerDer.equals(certificate.subjectDer);
+}
+
+export function toJournal({ spki, chain, ...rest }: Slot): JournalSlot {
+  return {
+    ...rest,
+    publicKey: spki.toString('base64'),
+    chain: chain.map(({ der }) => der.toString('base64')),
+  };
+}
+
+export function fromJournal({ publicKey, chain, ...rest }: JournalSlot): Slot {
+  return {
+    ...rest,
+    spki: Buffer.from(publicKey, 'base64'),
+    chain: chain.map((text) => parseCertificate(Buffer.from(text, 'base64'))),
+  };
+}
