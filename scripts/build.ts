@@ -1,57 +1,54 @@
-// `npm run build`: dist/hauberk is what is published: JavaScript and declarations, with its own package.json.
+// `npm run build`: dist/ holds what is published: JavaScript and declarations, each package with a package.json of its own.
 import { spawnSync } from 'node:child_process';
-import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PACKAGES, type Published, readSource, root } from './packages.ts';
 
-const root = join(import.meta.dirname, '..');
-const out = join(root, 'dist', 'hauberk');
-rmSync(out, { recursive: true, force: true });
-mkdirSync(out, { recursive: true });
-const config = {
-  extends: '../tsconfig.json',
-  compilerOptions: {
-    noEmit: false,
-    declaration: true,
-    outDir: 'hauberk/src',
-    rootDir: '../src',
-    rewriteRelativeImportExtensions: true,
-    paths: {},
-  },
-  include: ['../src'],
-  exclude: ['../src/**/*.test.ts'],
-};
-writeFileSync(join(root, 'dist', 'tsconfig.json'), JSON.stringify(config));
-const tsc = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', join(root, 'dist/tsconfig.json')], {
-  stdio: 'inherit',
-});
-if (tsc.status !== 0) process.exit(1);
-for (const file of globSync('src/**/*.{sql,proto,html,css}', { cwd: root })) cpSync(join(root, file), join(out, file));
-writeFileSync(join(out, 'package.json'), JSON.stringify(manifest(), null, 2));
-for (const file of ['README.md', 'LICENSE']) cpSync(join(root, file), join(out, file));
-mkdirSync(join(out, 'bin'), { recursive: true });
-writeFileSync(join(out, 'bin', 'hauberk.js'), "#!/usr/bin/env node\nawait import('../src/cli/main.js');\n", {
-  mode: 0o755,
-});
-process.stdout.write('built dist/hauberk\n');
+for (const one of PACKAGES) {
+  const out = join(root, 'dist', one.folder);
+  rmSync(out, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  compile(one, out);
+  for (const file of globSync([...one.assets], { cwd: root })) copy(file, join(out, file));
+  copy(one.readme, join(out, 'README.md'));
+  copy('LICENSE', join(out, 'LICENSE'));
+  const manifest = one.manifest(readSource(), readdirSync(join(out, 'src')));
+  if ('bin' in manifest) writeCommand(out);
+  writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  process.stdout.write(`built dist/${one.folder} (${one.name} ${readSource().version})\n`);
+}
 
-function manifest(): Record<string, unknown> {
-  const source: Record<string, unknown> = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const {
-    scripts: _scripts,
-    devDependencies: _dev,
-    workspaces: _workspaces,
-    private: _private,
-    imports,
-    ...kept
-  } = source;
-  return {
-    ...kept,
-    engines: { node: '>=24' },
-    bin: { hauberk: 'bin/hauberk.js' },
-    imports: JSON.parse(JSON.stringify(imports).replaceAll('.ts"', '.js"')),
-    exports: {
-      './sdk': { types: './src/sdk/index.d.ts', default: './src/sdk/index.js' },
-      './package.json': './package.json',
+function compile({ folder, entry }: Published, out: string): void {
+  const config = {
+    extends: '../tsconfig.json',
+    compilerOptions: {
+      ...{ noEmit: false, declaration: true, sourceMap: false, declarationMap: false },
+      ...{ outDir: `${folder}/src`, rootDir: '../src', rewriteRelativeImportExtensions: true },
     },
+    ...(entry === undefined ? { include: ['../src'] } : { files: [`../${entry}`], include: [] }),
+    exclude: ['test', 'harness', 'contract'].map((kind) => `../src/**/*.${kind}.ts`),
   };
+  const project = join(root, 'dist', `tsconfig.${folder}.json`);
+  writeFileSync(project, JSON.stringify(config));
+  const tsc = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', project], { stdio: 'inherit' });
+  if (tsc.status !== 0) process.exit(1);
+  rmSync(project);
+  for (const file of globSync('src/**/*.d.ts', { cwd: out })) nameDeclarations(join(out, file));
+}
+
+/** The compiler rewrites the imports of what it emits as JavaScript, and leaves those of declarations, which name files that are not published. */
+function nameDeclarations(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/((?:from|import\()\s*)(['"])(\.{1,2}\/[^'"]+)\.ts\2/g, '$1$2$3.js$2'));
+}
+
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(join(root, from), to);
+}
+
+function writeCommand(out: string): void {
+  mkdirSync(join(out, 'bin'), { recursive: true });
+  const text = "#!/usr/bin/env node\nawait import('../src/cli/main.js');\n";
+  writeFileSync(join(out, 'bin', 'hauberk.js'), text, { mode: 0o755 });
 }

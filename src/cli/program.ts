@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { isReasonCode, reasonCode } from '#chain';
 import { toFault } from '#kernel';
@@ -14,6 +15,7 @@ import { whyCommand } from './why.ts';
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const program = new Command('hauberk')
     .description('one identity, unbroken, from the user’s click to the database row')
+    .version(version())
     .enablePositionalOptions()
     .exitOverride();
   for (const command of [
@@ -35,6 +37,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     return report(error);
   }
+}
+
+/** Of the package that this file lies in, as source or as published. */
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version: named }: { readonly version?: unknown } = JSON.parse(text);
+  return String(named);
 }
 
 /** sysexits.h: EX_USAGE. */
