@@ -4,6 +4,15 @@ import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFi
 import { dirname, join } from 'node:path';
 import { PACKAGES, type Published, readSource, root } from './packages.ts';
 
+/** Says one sentence on a Node that cannot run the rest. */
+const COMMAND = `#!/usr/bin/env node
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  process.stderr.write('hauberk: this is Node ' + process.versions.node + ': install Node 24 or later and try again\\n');
+  process.exit(69);
+}
+await import('../src/cli/main.js');
+`;
+
 for (const one of PACKAGES) {
   const out = join(root, 'dist', one.folder);
   rmSync(out, { recursive: true, force: true });
@@ -49,6 +58,5 @@ function copy(from: string, to: string): void {
 
 function writeCommand(out: string): void {
   mkdirSync(join(out, 'bin'), { recursive: true });
-  const text = "#!/usr/bin/env node\nawait import('../src/cli/main.js');\n";
-  writeFileSync(join(out, 'bin', 'hauberk.js'), text, { mode: 0o755 });
+  writeFileSync(join(out, 'bin', 'hauberk.js'), COMMAND, { mode: 0o755 });
 }
