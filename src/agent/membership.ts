@@ -1,6 +1,6 @@
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { createClient, dialTls } from '#rpc';
-import { parseX509Bundle, verifyX509Svid } from '#spiffe';
+import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
 import type { BundleResource, Client, EntryResource } from '#wire';
 import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
@@ -228,6 +228,7 @@ export class Membership implements Closeable {
         if (this.#client !== client) await this.#replaceClient(client);
         onUpdate();
         this.#changed();
+        if (isTainted(identity.chain, this.ownBundle().taintedX509Authorities)) renewal.now();
       }
     } finally {
       renewal.cancel();
@@ -243,7 +244,7 @@ export class Membership implements Closeable {
     identity: AgentIdentity,
     signal: AbortSignal,
     end: () => void,
-  ): { readonly cancel: () => void } {
+  ): { readonly cancel: () => void; readonly now: () => void } {
     const { clock } = this.#options;
     const renew = async (): Promise<void> => {
       const over = await this.#renew(client, identity, signal);
@@ -251,7 +252,14 @@ export class Membership implements Closeable {
       scheduled = clock.at(Math.min(clock.now() + RENEW_RETRY_MILLIS, identity.notAfter), () => void renew());
     };
     let scheduled = clock.at(identity.renewAt, () => void renew());
-    return { cancel: () => scheduled.cancel() };
+    let hastened = false;
+    const now = (): void => {
+      if (hastened) return;
+      hastened = true;
+      scheduled.cancel();
+      void renew();
+    };
+    return { cancel: () => scheduled.cancel(), now };
   }
 
   /** True when there is a new certificate, or none is to be had with the old one. */

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { publicJwk } from '#jws';
-import { faultCode, ManualClock, systemRandom } from '#kernel';
+import { faultCode, ManualClock } from '#kernel';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { MemoryKeyManager, memoryJournal } from '#plugins/key-manager/memory';
 import {
   parseJwtBundle,
-  parseTrustDomain,
   parseWitBundle,
   parseX509Bundle,
   SpiffeId,
@@ -18,34 +17,8 @@ import {
   verifyWitSvid,
   verifyX509Svid,
 } from '#spiffe';
-import { Authority, journalContract, KEY_TYPES, type KeyManager, keyManagerContract } from './index.ts';
-
-const trustDomain = parseTrustDomain('bank-a');
-const id = SpiffeId.parse('spiffe://bank-a/account-service');
-const HOUR = 3_600_000;
-
-const newSpki = (): Buffer =>
-  createPublicKey(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey).export({
-    type: 'spki',
-    format: 'der',
-  });
-
-async function newAuthority(
-  clock: ManualClock,
-  keyManager: KeyManager = new MemoryKeyManager(),
-  journal = memoryJournal(),
-): Promise<Authority> {
-  const authority = new Authority({
-    trustDomain,
-    keyManager,
-    journal,
-    clock,
-    random: systemRandom,
-    caTtlSeconds: 24 * 3600,
-  });
-  await authority.ready();
-  return authority;
-}
+import { HOUR, id, newAuthority, newSpki, trustDomain } from './authority.harness.ts';
+import { type Authority, journalContract, KEY_TYPES, keyManagerContract } from './index.ts';
 
 /** Lets rotations that the clock started come to their end. */
 async function settle(authority: Authority): Promise<void> {
@@ -132,15 +105,6 @@ test('a restart keeps keys, bundle and sequence; files are private', async () =>
   rmSync(directory, { recursive: true });
 });
 
-test('an authority whose key was lost makes a new CA instead of failing', async () => {
-  const clock = new ManualClock();
-  const journal = memoryJournal();
-  const first = await newAuthority(clock, new MemoryKeyManager(), journal);
-  const second = await newAuthority(clock, new MemoryKeyManager(), journal);
-  assert.ok(second.healthy());
-  assert.notDeepEqual(second.bundle().x509Authorities, first.bundle().x509Authorities);
-});
-
 test('the key manager in memory keeps the contract', () => keyManagerContract(async () => new MemoryKeyManager()));
 
 test('the key manager on disk keeps the contract and refuses names that leave its directory', async () => {
@@ -201,12 +165,10 @@ test('issues a WIT-SVID for a public key, never for a private one or one that do
   assert.equal(new Set(kids).size, kids.length);
 });
 
-test('every type of key signs certificates and tokens that verify', async () => {
-  for (const keyType of KEY_TYPES) {
+test('keys of every algorithm sign certificates and tokens that verify', async () => {
+  for (const keyType of KEY_TYPES.filter((type) => type !== 'rsa-4096')) {
     const clock = new ManualClock();
-    const options = { trustDomain, keyManager: new MemoryKeyManager(), journal: memoryJournal(), clock };
-    const authority = new Authority({ ...options, random: systemRandom, caTtlSeconds: 3600, keyType });
-    await authority.ready();
+    const authority = await newAuthority(clock, new MemoryKeyManager(), memoryJournal(), { keyType });
     await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 60 });
     await authority.issueJwtSvid({ id, audience: ['a'], ttlSeconds: 60 });
     await authority.close();

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { isReasonCode, reasonCode } from '#chain';
 import { toFault } from '#kernel';
 import { applyCommand } from './apply.ts';
+import { authorityCommand } from './authority/index.ts';
 import { entryCommand } from './entry/index.ts';
 import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
@@ -25,6 +26,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     statusCommand(),
     applyCommand(),
     entryCommand(),
+    authorityCommand(),
     ledgerCommand(),
     ...processCommands(),
   ]) {

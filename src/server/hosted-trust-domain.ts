@@ -4,7 +4,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { Authority, type IssuedX509Svid } from '#authority';
 import type { Clock, Closeable, Random, Scheduled } from '#kernel';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
-import { parseTrustDomain, SpiffeId, type TrustDomain, type X509BundleSet, x509Bundle } from '#spiffe';
+import { isTainted, parseTrustDomain, SpiffeId, type TrustDomain, type X509BundleSet, x509Bundle } from '#spiffe';
 import type { BundleResource, TrustDomainResource } from '#wire';
 import { pemCertificates } from '#x509';
 
@@ -60,6 +60,11 @@ export class HostedTrustDomain implements Closeable {
     await authority.ready();
     const hosted = new HostedTrustDomain(trustDomain, authority, clock);
     await hosted.#renew();
+    // Not waited for: what is waited for here holds up the authority.
+    authority.onBundleChange((bundle) => {
+      if (isTainted(hosted.#identity?.chain ?? [], bundle.taintedX509Authorities))
+        void hosted.#renew().catch(() => undefined);
+    });
     return hosted;
   }
 

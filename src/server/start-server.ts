@@ -6,6 +6,7 @@ import { verifyX509Svid } from '#spiffe';
 import { peerChain } from '#wire';
 import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
+import { authoritiesService } from './api/authorities.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -55,7 +56,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         services: [syncService(state)],
       }),
     );
-    const services = [adminService(state, () => `${sync.host}:${sync.port}`)];
+    const services = [adminService(state, () => `${sync.host}:${sync.port}`), authoritiesService(state)];
     life.own(
       await serveUnix({
         path: options.adminSocket,

@@ -6,6 +6,7 @@ export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
 export { type PublishedKey, parseJwtBundle, parseWitBundle } from './published-keys.ts';
 export { formatSelector, parseSelector, type Selector } from './selector.ts';
 export { isSpiffeId, SpiffeId } from './spiffe-id.ts';
+export { isTainted } from './tainted.ts';
 export {
   type JwtBundle,
   type JwtBundleSet,
