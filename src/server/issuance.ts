@@ -127,6 +127,7 @@ async function issueEach<Item extends { readonly entryId: string }, Result>(
   const results = await Promise.all(
     items.map(async (item) => {
       try {
+        if (item.entryId === '') throw new Fault('ARGUMENT_INVALID', 'missing entry ID');
         const entry = assertServed(entries.get(item.entryId));
         const lifetimeSeconds = entry.x509SvidTtlSeconds ?? domain?.x509SvidTtlSeconds ?? DEFAULT_SVID_SECONDS;
         const made = await make(item, { entry, authority: hosted.authority, lifetimeSeconds });

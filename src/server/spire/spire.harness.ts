@@ -141,3 +141,9 @@ function trustDomain(name: string, spireApi?: { readonly host: string; readonly 
   const spec = spireApi === undefined ? {} : { spireApi };
   return { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name }, spec };
 }
+
+export async function collect<T>(stream: AsyncIterable<T>): Promise<readonly T[]> {
+  const all: T[] = [];
+  for await (const one of stream) all.push(one);
+  return all;
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { faultCode } from '#kernel';
+import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
+import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
+import { Entry } from '#wire/gen/spire/api/types';
+import { createCertificateRequest, parseCertificate } from '#x509';
+import { newKey, spiffeId, withSpire } from './spire.harness.ts';
+
+const code = (expected: string) => (error: unknown) => faultCode(error) === expected;
+const EMPTY = Entry.decode(new Uint8Array());
+
+/** A request with names, by OpenSSL: our own clients ask for keys only. */
+function requestFor(...names: readonly string[]): Buffer {
+  const directory = mkdtempSync(join(tmpdir(), 'csr-'));
+  try {
+    const key = join(directory, 'key.pem');
+    writeFileSync(key, newKey().export({ type: 'pkcs8', format: 'pem' }));
+    const out = join(directory, 'csr.der');
+    const san = names.length === 0 ? [] : ['-addext', `subjectAltName=${names.join(',')}`];
+    execFileSync('openssl', ['req', '-new', '-key', key, '-subj', '/', '-outform', 'DER', '-out', out, ...san]);
+    return readFileSync(out);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test('a minted certificate says what its request asked, within the names of workloads', () =>
+  withSpire(async (spire) => {
+    const client = spire.local(SVIDDefinition);
+    const csr = requestFor('URI:spiffe://bank-a/minted', 'DNS:minted.local');
+    const { svid } = await client.mintX509SVID({ csr, ttl: 60 });
+    assert.equal(svid?.id?.path, '/minted');
+    assert.deepEqual(parseCertificate(svid?.certChain[0] ?? Buffer.alloc(0)).dnsNames, ['minted.local']);
+    assert.ok(Number(svid?.expiresAt) <= Date.now() / 1000 + 60);
+    for (const [request, expected] of [
+      [Buffer.alloc(0), 'ARGUMENT_INVALID'],
+      [Buffer.from('junk'), 'CSR_INVALID'],
+      [requestFor(), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-a/a', 'URI:spiffe://bank-a/b'), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-b/a'), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-a'), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-a/spire/server'), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-a/user/1'), 'CSR_INVALID'],
+      [requestFor('URI:https://bank-a/a'), 'CSR_INVALID'],
+      [requestFor('URI:spiffe://bank-a/a', 'DNS:*.x.local', 'DNS:a.x.local'), 'CSR_INVALID'],
+    ] as const)
+      await assert.rejects(client.mintX509SVID({ csr: request, ttl: 0 }), code(expected));
+  }));
+
+test('a batch is issued in its order, for the entries of the agent alone, and never beyond the burst', () =>
+  withSpire(
+    async (spire) => {
+      const entry = (id: string, parent: string): Entry => ({
+        ...EMPTY,
+        id,
+        hint: `hint-${id}`,
+        spiffeId: spiffeId(`/${id}`),
+        parentId: spiffeId(parent),
+        selectors: [{ type: 'unix', value: 'uid:1' }],
+      });
+      await spire.local(EntryDefinition).batchCreateEntry({
+        entries: [entry('a', '/node/one'), entry('b', '/node/one'), entry('c', '/node/two')],
+        outputMask: undefined,
+      });
+      const client = spire.tls(SVIDDefinition, await spire.attest('/node/one'));
+      const csr = createCertificateRequest(newKey());
+      const { results } = await client.batchNewX509SVID({
+        params: [
+          { entryId: 'b', csr },
+          { entryId: 'c', csr },
+          { entryId: 'a', csr: Buffer.from('junk') },
+          { entryId: '', csr },
+          { entryId: 'a', csr },
+        ],
+      });
+      assert.deepEqual(
+        results.map(({ status, svid }) => [status?.code, svid?.id?.path, svid?.hint]),
+        [
+          [0, '/b', 'hint-b'],
+          [5, undefined, undefined],
+          [3, undefined, undefined],
+          [3, undefined, undefined],
+          [0, '/a', 'hint-a'],
+        ],
+      );
+      const params = Array.from({ length: 6 }, () => ({ entryId: 'a', csr }));
+      await assert.rejects(client.batchNewX509SVID({ params }), code('RATE_LIMITED'));
+    },
+    { rateLimits: { attestation: 0, x509: 5 } },
+  ));
