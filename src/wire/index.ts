@@ -7,6 +7,7 @@ export { ReceiptReporter } from './receipt-reporter.ts';
 export {
   type AuthorizationPolicyResource,
   type BundleEndpointProfile,
+  type BundleKey,
   type BundleResource,
   type CedarPolicyResource,
   type Endpoint,

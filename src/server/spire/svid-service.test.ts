@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +23,19 @@ function requestFor(...names: readonly string[]): Buffer {
     writeFileSync(key, newKey().export({ type: 'pkcs8', format: 'pem' }));
     const out = join(directory, 'csr.der');
     const san = names.length === 0 ? [] : ['-addext', `subjectAltName=${names.join(',')}`];
-    execFileSync('openssl', ['req', '-new', '-key', key, '-subj', '/', '-outform', 'DER', '-out', out, ...san]);
+    execFileSync('/usr/bin/openssl', [
+      'req',
+      '-new',
+      '-key',
+      key,
+      '-subj',
+      '/',
+      '-outform',
+      'DER',
+      '-out',
+      out,
+      ...san,
+    ]);
     return readFileSync(out);
   } finally {
     rmSync(directory, { recursive: true });
@@ -93,3 +106,54 @@ test('a batch is issued in its order, for the entries of the agent alone, and ne
     },
     { rateLimits: { attestation: 0, x509: 5 } },
   ));
+
+test('tokens are minted for workloads’ ids, and issued for the entries of the agent alone', () =>
+  withSpire(async (spire) => {
+    const operator = spire.local(SVIDDefinition);
+    const id = spiffeId('/minted');
+    const publicKey = createPublicKey(newKey()).export({ type: 'spki', format: 'der' });
+    const { svid: jwt } = await operator.mintJWTSVID({ id, audience: ['a', 'b'], ttl: 60 });
+    assert.deepEqual(claims(jwt?.token).aud, ['a', 'b']);
+    assert.equal(Number(jwt?.expiresAt) - Number(jwt?.issuedAt), 60);
+    const { svid: wit } = await operator.mintWITSVID({ id, publicKey, ttl: 60, signingAlgorithm: 'ES256' });
+    assert.equal(claims(wit?.token).sub, 'spiffe://bank-a/minted');
+    for (const call of [
+      operator.mintJWTSVID({ id, audience: [], ttl: 0 }),
+      operator.mintJWTSVID({ id: undefined, audience: ['a'], ttl: 0 }),
+      operator.mintJWTSVID({ id: spiffeId('/spire/server'), audience: ['a'], ttl: 0 }),
+      operator.mintJWTSVID({ id: spiffeId('/user/1'), audience: ['a'], ttl: 0 }),
+      operator.mintJWTSVID({ id, audience: ['a'], ttl: -1 }),
+      operator.mintWITSVID({ id, publicKey, ttl: 60, signingAlgorithm: 'none' }),
+    ])
+      await assert.rejects(call, code('ARGUMENT_INVALID'));
+    await assert.rejects(operator.mintWITSVID({ id, publicKey: Buffer.from('x'), ttl: 60, signingAlgorithm: 'ES256' }));
+    const entry = {
+      ...EMPTY,
+      id: 'web',
+      spiffeId: spiffeId('/web'),
+      parentId: spiffeId('/node/one'),
+      selectors: [{ type: 'unix', value: 'uid:1' }],
+      jwtSvidTtl: 30,
+    };
+    await spire.local(EntryDefinition).batchCreateEntry({ entries: [entry], outputMask: undefined });
+    const client = spire.tls(SVIDDefinition, await spire.attest('/node/one'));
+    const { svid } = await client.newJWTSVID({ entryId: 'web', audience: ['a'] });
+    assert.equal(claims(svid?.token).sub, 'spiffe://bank-a/web');
+    assert.equal(Number(svid?.expiresAt) - Number(svid?.issuedAt), 30);
+    await assert.rejects(client.newJWTSVID({ entryId: 'other', audience: ['a'] }), code('NOT_FOUND'));
+    await assert.rejects(client.newJWTSVID({ entryId: 'web', audience: [] }), code('ARGUMENT_INVALID'));
+    const { results } = await client.batchNewWITSVID({
+      params: [
+        { entryId: 'web', publicKey, signingAlgorithm: 'ES256' },
+        { entryId: 'other', publicKey, signingAlgorithm: 'ES256' },
+      ],
+    });
+    assert.deepEqual(
+      results.map(({ status }) => status?.code),
+      [0, 5],
+    );
+  }));
+
+function claims(token = ''): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}

@@ -1,8 +1,7 @@
 import { createPublicKey } from 'node:crypto';
-import { isFault } from '#kernel';
-import type { BundleResource } from '#wire';
-import { Bundle, type BundleMask } from '#wire/gen/spire/api/types';
-import { parseCertificate } from '#x509';
+import type { BundleKey, BundleResource } from '#wire';
+import { Bundle, type BundleMask, type JWTKey, type X509Certificate } from '#wire/gen/spire/api/types';
+import { type Certificate, keyId, parseCertificate } from '#x509';
 import { invalid, parseTrustDomainName } from './ids.ts';
 import { masked, names } from './mask.ts';
 
@@ -11,9 +10,9 @@ const EMPTY = Bundle.decode(new Uint8Array());
 export function encodeBundle(bundle: BundleResource, mask?: BundleMask): Bundle {
   const message: Bundle = {
     trustDomain: bundle.trustDomain,
-    x509Authorities: bundle.x509Authorities.map((text) => ({ asn1: Buffer.from(text, 'base64'), tainted: false })),
-    jwtAuthorities: [],
-    witAuthorities: [],
+    x509Authorities: bundle.x509Authorities.map((text) => encodeAuthority(text, bundle.taintedX509Authorities ?? [])),
+    jwtAuthorities: (bundle.jwtAuthorities ?? []).map(encodeKey),
+    witAuthorities: (bundle.witAuthorities ?? []).map(encodeKey),
     refreshHint: BigInt(bundle.refreshHintSeconds),
     sequenceNumber: BigInt(bundle.sequence),
   };
@@ -28,36 +27,71 @@ export function decodeBundle(
   if (message === undefined) throw invalid('bundle', 'it is missing');
   const { base, mask } = options;
   const has = (field: keyof BundleMask): boolean => base === undefined || names(mask, field);
+  const x509 = has('x509Authorities') ? message.x509Authorities.map(parseAuthority) : undefined;
+  const taintedX509Authorities = x509?.filter(({ tainted }) => tainted).map(({ id }) => id);
   return {
     ...base,
     trustDomain: parseTrustDomainName(message.trustDomain, 'trust domain'),
-    x509Authorities: has('x509Authorities')
-      ? message.x509Authorities.map(({ asn1 }) => parseAuthority(asn1))
-      : (base?.x509Authorities ?? []),
+    x509Authorities: x509?.map(({ text }) => text) ?? base?.x509Authorities ?? [],
+    ...(taintedX509Authorities === undefined ? {} : { taintedX509Authorities }),
+    ...(has('jwtAuthorities') ? { jwtAuthorities: message.jwtAuthorities.map(parseKey) } : {}),
+    ...(has('witAuthorities') ? { witAuthorities: message.witAuthorities.map(parseKey) } : {}),
     sequence: has('sequenceNumber') ? number(message.sequenceNumber) : (base?.sequence ?? 0),
     refreshHintSeconds: has('refreshHint') ? number(message.refreshHint) : (base?.refreshHintSeconds ?? 0),
   };
 }
 
-/** Standard base64 of the one CA certificate. */
-export function parseAuthority(asn1: Uint8Array): string {
-  try {
-    if (!parseCertificate(asn1).isCa) throw invalid('X.509 authority', 'it is no CA certificate');
-  } catch (cause) {
-    if (isFault(cause) && cause.code === 'ARGUMENT_INVALID') throw cause;
-    throw invalid('X.509 authority', 'it is no certificate', cause);
-  }
-  return Buffer.from(asn1).toString('base64');
+interface ParsedAuthority {
+  /** Standard base64 of DER. */
+  readonly text: string;
+  /** Hexadecimal subject key id. */
+  readonly id: string;
+  readonly tainted: boolean;
 }
 
-/** SubjectPublicKeyInfo, DER. Throws `ARGUMENT_INVALID`. */
-export function parsePublicKey(der: Uint8Array, what: string): string {
+/** One CA certificate. Throws `ARGUMENT_INVALID`. */
+export function parseAuthority({ asn1, tainted }: X509Certificate): ParsedAuthority {
+  const certificate = parse(asn1);
+  if (!certificate.isCa) throw invalid('X.509 authority', 'it is no CA certificate');
+  return { text: certificate.der.toString('base64'), id: authorityId(certificate), tainted };
+}
+
+/** A public key with its id. Throws `ARGUMENT_INVALID`. */
+export function parseKey({ publicKey, keyId: kid, expiresAt, tainted }: JWTKey): BundleKey {
+  if (kid === '') throw invalid('authority', 'its key ID is missing');
   try {
-    createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' });
+    createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
   } catch (cause) {
-    throw invalid(what, 'its public key cannot be read', cause);
+    throw invalid('authority', 'its public key cannot be read', cause);
   }
-  return Buffer.from(der).toString('base64');
+  const notAfter = number(expiresAt);
+  return {
+    kid,
+    publicKey: Buffer.from(publicKey).toString('base64'),
+    ...(notAfter === 0 ? {} : { notAfter }),
+    ...(tainted ? { tainted } : {}),
+  };
+}
+
+export function encodeKey({ kid, publicKey, notAfter = 0, tainted = false }: BundleKey): JWTKey {
+  return { publicKey: Buffer.from(publicKey, 'base64'), keyId: kid, expiresAt: BigInt(notAfter), tainted };
+}
+
+function encodeAuthority(text: string, tainted: readonly string[]): X509Certificate {
+  const asn1 = Buffer.from(text, 'base64');
+  return { asn1, tainted: tainted.length > 0 && tainted.includes(authorityId(parse(asn1))) };
+}
+
+function parse(der: Uint8Array): Certificate {
+  try {
+    return parseCertificate(der);
+  } catch (cause) {
+    throw invalid('X.509 authority', 'it is no certificate', cause);
+  }
+}
+
+function authorityId(certificate: Certificate): string {
+  return (certificate.subjectKeyId ?? keyId(certificate.spki)).toString('hex');
 }
 
 function number(value: bigint): number {
