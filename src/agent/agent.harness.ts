@@ -105,7 +105,11 @@ export async function withHouse(run: (house: House) => Promise<void>, agentClock
 
 export async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 20_000;
-  while (!(await condition())) assert.ok(Date.now() < deadline, 'deadline passed');
+  while (!(await condition())) {
+    assert.ok(Date.now() < deadline, 'deadline passed');
+    // Lets sockets and timers of this process have their turn, also when the condition waits for nothing.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 export async function first<T>(stream: AsyncIterable<T>): Promise<T> {

@@ -1,4 +1,3 @@
-import { status as grpcStatus } from '@grpc/grpc-js';
 import { FILE_DESCRIPTORS, type FileDescriptor } from '#wire/gen/descriptors';
 import {
   type ServerReflectionRequest,
@@ -7,6 +6,7 @@ import {
 } from '#wire/gen/reflection';
 import { ServerReflectionDefinition as V1Alpha } from '#wire/gen/reflection_v1alpha';
 import { bindService, type ServiceBinding } from './bind-service.ts';
+import { STATUS_CODE } from './status-code.ts';
 
 /** gRPC server reflection, v1 and v1alpha (the same messages): names these services and itself, and gives their file descriptors. */
 export function reflectionServices<Caller>(serviceNames: readonly string[]): readonly ServiceBinding<Caller>[] {
@@ -42,7 +42,7 @@ function answer(
 function files(
   file: FileDescriptor | undefined,
 ): Pick<ServerReflectionResponse, 'fileDescriptorResponse' | 'errorResponse'> {
-  if (file === undefined) return { errorResponse: { errorCode: grpcStatus.NOT_FOUND, errorMessage: 'not found' } };
+  if (file === undefined) return { errorResponse: { errorCode: STATUS_CODE.NOT_FOUND, errorMessage: 'not found' } };
   const fileDescriptorProto = closureOf([file]).map(({ proto }) => Buffer.from(proto, 'base64'));
   return { fileDescriptorResponse: { fileDescriptorProto } };
 }

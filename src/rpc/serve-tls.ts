@@ -1,9 +1,10 @@
 import { constants } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
-import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Closeable, Fault, type Log } from '#kernel';
-import { newServer, type ServiceBinding } from './bind-service.ts';
+import { methodsOf, type ServiceBinding } from './bind-service.ts';
+import type { BoundMethod } from './bound-method.ts';
+import { serveConnection } from './serve-connection.ts';
 
 /** PEM. A renewed identity is another object. */
 export interface TlsIdentity {
@@ -46,6 +47,7 @@ const TRANSPORT = { minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TI
  */
 export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promise<TlsServer> {
   const open = new Set<TLSSocket>();
+  const methods = methodsOf(options.services, options.log);
   const listener = createServer(
     {
       ...TRANSPORT,
@@ -59,7 +61,7 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
       open.add(socket);
       socket.on('error', () => socket.destroy());
       socket.once('close', () => open.delete(socket));
-      accept(options, socket);
+      accept(options, methods, socket);
     },
   );
   if ('identity' in options) presentToAll(listener, options.identity);
@@ -96,18 +98,20 @@ function presentToAll(listener: Server, identity: () => TlsIdentity | undefined)
   });
 }
 
-function accept<Caller>(options: TlsServerOptions<Caller>, socket: TLSSocket): void {
-  let server: GrpcServer | undefined;
+function accept<Caller>(
+  options: TlsServerOptions<Caller>,
+  methods: ReadonlyMap<string, BoundMethod<Caller>>,
+  socket: TLSSocket,
+): void {
   try {
     // None is ever offered; were one taken up all the same, its peer would have proven nothing this time.
     if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'resumed sessions are not accepted');
-    server = newServer(options.services, options.identify(socket), options.log);
-    server.createConnectionInjector(ServerCredentials.createInsecure()).injectConnection(socket);
+    const session = serveConnection(socket, methods, options.identify(socket));
+    socket.once('close', () => session.destroy());
   } catch (error) {
     options.log.warn('connection refused', { error });
     socket.destroy();
   }
-  socket.once('close', () => server?.forceShutdown());
 }
 
 async function listen(listener: ReturnType<typeof createServer>, host: string, port: number): Promise<number> {

@@ -1,6 +1,6 @@
-import { status as grpcStatus, Metadata } from '@grpc/grpc-js';
 import { reasonCode } from '#chain';
 import { type Fault, toFault } from '#kernel';
+import { STATUS_CODE } from './status-code.ts';
 
 const CODE = 'hauberk-code';
 const ID = 'hauberk-id';
@@ -11,7 +11,8 @@ const STATUS_DETAILS = 'grpc-status-details-bin';
 export interface Refusal {
   readonly code: number;
   readonly details: string;
-  readonly metadata: Metadata;
+  /** Further trailers; binary ones in base64. */
+  readonly trailers: Readonly<Record<string, string>>;
 }
 
 /** What a protocol that is not ours says of a fault, where it differs from the registry of reason codes. */
@@ -20,16 +21,17 @@ export type StatusMapping = (fault: Fault) => { readonly code?: number; readonly
 /** A thrown value as gRPC status: `CODE: sentence`, with code, id and details in the trailers. Causes stay behind. */
 export function toStatus(error: unknown, mapping?: StatusMapping): Refusal {
   const fault = toFault(error);
-  const metadata = new Metadata();
-  metadata.set(CODE, fault.code);
   const { id, ...details } = fault.details;
-  if (typeof id === 'string') metadata.set(ID, id);
-  if (Object.keys(details).length > 0) metadata.set(DETAILS, encodeURIComponent(JSON.stringify(details)));
   const mapped = mapping?.(fault);
-  if (mapped?.richStatus !== undefined) metadata.set(STATUS_DETAILS, Buffer.from(mapped.richStatus));
+  const { richStatus } = mapped ?? {};
   return {
-    code: mapped?.code ?? grpcStatus[reasonCode(fault.code).grpc],
+    code: mapped?.code ?? STATUS_CODE[reasonCode(fault.code).grpc],
     details: `${fault.code}: ${fault.message}`,
-    metadata,
+    trailers: {
+      [CODE]: fault.code,
+      ...(typeof id === 'string' ? { [ID]: id } : {}),
+      ...(Object.keys(details).length > 0 ? { [DETAILS]: encodeURIComponent(JSON.stringify(details)) } : {}),
+      ...(richStatus === undefined ? {} : { [STATUS_DETAILS]: Buffer.from(richStatus).toString('base64') }),
+    },
   };
 }

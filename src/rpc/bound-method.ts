@@ -1,0 +1,13 @@
+import type { CallContext, MethodDefinition } from '#wire';
+import type { Refusal } from './status.ts';
+
+/** One method, ready to be called for any caller. */
+export interface BoundMethod<Caller> {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  readonly definition: MethodDefinition<unknown, unknown>;
+  /** A promise of the answer, or an async iterable of answers. */
+  readonly handle: (input: unknown, context: CallContext<Caller>) => unknown;
+  /** What the caller is told of a thrown value; what was unexpected is logged. */
+  readonly refuse: (error: unknown) => Refusal;
+}

@@ -1,0 +1,38 @@
+import { constants, type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { BoundMethod } from './bound-method.ts';
+import { answerUnimplemented, GrpcCall } from './grpc-call.ts';
+
+/** Bounds of one connection; what is beyond them, nghttp2 refuses before it is held. */
+const OPTIONS = {
+  maxSessionMemory: 10,
+  maxHeaderListPairs: 64,
+  settings: { maxConcurrentStreams: 100, maxHeaderListSize: 16 * 1024, enablePush: false },
+} as const;
+
+/** Speaks gRPC on a connection whose caller is known. Ends with the socket. */
+export function serveConnection<Caller>(
+  socket: Socket,
+  methods: ReadonlyMap<string, BoundMethod<Caller>>,
+  caller: Caller,
+): ServerHttp2Session {
+  const session = performServerHandshake(socket, OPTIONS);
+  session.on('error', () => socket.destroy());
+  session.on('stream', (stream, headers, _flags, rawHeaders: unknown) => {
+    stream.on('error', () => undefined);
+    if (!isGrpc(headers)) {
+      stream.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true });
+      return;
+    }
+    const method = methods.get(headers[':path'] ?? '');
+    if (method === undefined) return answerUnimplemented(stream);
+    const raw = Array.isArray(rawHeaders) ? rawHeaders.map(String) : [];
+    void new GrpcCall(stream, method).run(caller, headers, raw);
+  });
+  return session;
+}
+
+/** gRPC over HTTP/2, Requests: a POST of this content type, or of one that says more of it. */
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  return headers[':method'] === 'POST' && /^application\/grpc(?:[+;]|$)/.test(headers['content-type'] ?? '');
+}
