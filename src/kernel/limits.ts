@@ -9,6 +9,7 @@ export const LIMITS = {
   certificateChainLength: { value: 8, why: 'certificates presented by a peer' },
   derDepth: { value: 16, why: 'nesting of DER values' },
   jsonDepth: { value: 32, why: 'nesting of JSON in tokens and bundles' },
+  proofSeconds: { value: 300, why: 'how far the end of a proof of possession may lie ahead' },
   bundleBytes: { value: 1024 * 1024, why: 'one SPIFFE bundle or bundle map' },
   bundleKeys: { value: 1000, why: 'keys of one SPIFFE bundle' },
   bundleMapTrustDomains: { value: 1000, why: 'trust domains of one bundle map' },

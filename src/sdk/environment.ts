@@ -1,4 +1,5 @@
 import { Fault } from '#kernel';
+import { parseEndpointAddress } from '#spiffe';
 
 /** What a workload is told by its environment. The only file of the SDK that reads it. */
 export interface Environment {
@@ -24,12 +25,20 @@ export function readEnvironment(): Environment {
   };
 }
 
-/** E-6, E-7: scheme `unix`, no authority, an absolute path, nothing else. */
+/** The path of a Workload API's Unix socket. Throws `CONFIG_INVALID` for what is no address, and for one of TCP, which is not dialled here. */
 export function parseEndpoint(uri: string): string {
-  const path = /^unix:(?:\/\/)?(\/[^?#]*)$/.exec(uri)?.[1];
-  if (path === undefined || path.startsWith('//'))
-    throw new Fault('CONFIG_INVALID', 'SPIFFE_ENDPOINT_SOCKET has the form unix:///absolute/path');
-  return path;
+  try {
+    const address = parseEndpointAddress(uri);
+    if (address.kind === 'unix') return address.path;
+  } catch (cause) {
+    throw noSocket(cause);
+  }
+  throw noSocket();
+}
+
+function noSocket(cause?: unknown): Fault {
+  const message = 'SPIFFE_ENDPOINT_SOCKET has the form unix:///absolute/path';
+  return new Fault('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
 }
 
 function parseListen(text: string): { host: string; port: number } {

@@ -1,6 +1,8 @@
 export { emptyBundle, type SpiffeBundle } from './bundle.ts';
 export { parseBundleMap } from './bundle-map.ts';
+export { type EndpointAddress, findEndpointAddress, parseEndpointAddress } from './endpoint-address.ts';
 export { formatBundle, formatBundleMap, formatTokenBundle } from './format-bundle.ts';
+export { type JwtSvidRequest, verifyJwtSvidRequest } from './jwt-request.ts';
 export { type JwtSvidProfile, type JwtSvidQuestion, jwtSvid, type VerifiedJwtSvid, verifyJwtSvid } from './jwt-svid.ts';
 export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
 export { type PublishedKey, parseJwtBundle, parseWitBundle } from './published-keys.ts';
@@ -17,6 +19,13 @@ export {
   witBundle,
 } from './token-bundle.ts';
 export { isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';
+export { verifyWitRequest, type WitRequest } from './wit-request.ts';
 export { type VerifiedWitSvid, verifyWitSvid, type WitSvidProfile, type WitSvidQuestion, witSvid } from './wit-svid.ts';
+export {
+  verifyWorkloadProof,
+  type WorkloadProofProfile,
+  type WorkloadProofQuestion,
+  workloadProof,
+} from './workload-proof.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSet, x509Bundle } from './x509-bundle.ts';
 export { type VerifiedX509Svid, verifyX509Svid, type X509Svid, type X509SvidQuestion } from './x509-svid.ts';

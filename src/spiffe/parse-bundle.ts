@@ -1,4 +1,4 @@
-import { isKnownKeyType, readPublicJwk } from '#jws';
+import { isKnownKeyType, publicJwk, readPublicJwk } from '#jws';
 import { Fault, isFault, isJsonObject, type JsonObject, type JsonValue, LIMITS, readJson } from '#kernel';
 import type { Certificate } from '#x509';
 import type { SpiffeBundle } from './bundle.ts';
@@ -86,12 +86,16 @@ function takeKey(sorted: SortedKeys, jwk: JsonValue): string | undefined {
 }
 
 /** X509-SVID §6: the first value of `x5c` is the certificate; others are ignored, and so is a key without any (X-20). */
-function takeCertificate(sorted: SortedKeys, { x5c }: JsonObject): string | undefined {
-  const [text] = Array.isArray(x5c) ? x5c : [];
+function takeCertificate(sorted: SortedKeys, jwk: JsonObject): string | undefined {
+  const [text] = Array.isArray(jwk.x5c) ? jwk.x5c : [];
   if (text === undefined) return 'no x5c';
   const der = typeof text === 'string' ? decodeBase64(text) : undefined;
   if (der === undefined) return 'an x5c that is not base64';
-  sorted.x509.push(parseAuthority(der));
+  const authority = parseAuthority(der);
+  // RFC 7517 §4.7: the other members are the key of the first certificate.
+  const differs = Object.entries(publicJwk(authority.publicKey)).some(([name, value]) => jwk[name] !== value);
+  if (differs) return 'a certificate of another key';
+  sorted.x509.push(authority);
   return undefined;
 }
 

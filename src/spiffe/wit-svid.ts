@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { findAlgorithm, fitsAlgorithm, type PublicJwk, readPublicJwk, type VerifyingKey } from '#jws';
 import { Fault, isFault, isJsonObject, type JsonObject, type JsonValue } from '#kernel';
 import type { SpiffeId } from './spiffe-id.ts';
@@ -10,6 +11,8 @@ export interface VerifiedWitSvid {
   readonly kid: string;
   /** The key that the holder has to prove, and the only algorithm that it may be used with (`cnf.jwk.alg`). */
   readonly confirmation: { readonly key: VerifyingKey; readonly algorithm: string };
+  /** base64url of SHA-256 over the token: what a proof names it by. */
+  readonly tokenHash: string;
   /** Unix seconds. */
   readonly expiresAt: number;
   readonly claims: JsonObject;
@@ -37,7 +40,7 @@ export function verifyWitSvid(question: WitSvidQuestion): VerifiedWitSvid {
   const { id, kid, expiresAt, claims } = verifySvidToken({ token, bundles, at, assertHeader, leewaySeconds });
   if (claims.aud !== undefined) throw invalid('a WIT-SVID has no audience');
   if (claims.iat !== undefined) readDate(claims.iat, 'iat');
-  return { id, kid, expiresAt, claims, confirmation: readConfirmation(claims.cnf) };
+  return { id, kid, expiresAt, claims, tokenHash: hashToken(token), confirmation: readConfirmation(claims.cnf) };
 }
 
 export interface WitSvidProfile {
@@ -70,6 +73,11 @@ export function witSvid(profile: WitSvidProfile): { readonly header: JsonObject;
       ...(jti === undefined ? {} : { jti }),
     },
   };
+}
+
+/** base64url of SHA-256 over the ASCII of a token (draft-ietf-wimse-wpt §2). */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
 }
 
 function assertHeader(header: JsonObject): void {

@@ -11,7 +11,7 @@ export interface Forgery {
   readonly dnsNames?: readonly string[];
   readonly ca?: boolean;
   readonly pathLen?: number;
-  readonly keyUsage?: readonly ('digitalSignature' | 'keyCertSign' | 'cRLSign')[] | 'absent';
+  readonly keyUsage?: readonly ('digitalSignature' | 'keyAgreement' | 'keyCertSign' | 'cRLSign')[] | 'absent';
   readonly keyUsageCritical?: boolean;
   readonly extKeyUsage?: readonly string[];
   readonly notBefore?: number;
@@ -30,7 +30,7 @@ export interface Forged {
 
 export const NOW = Date.UTC(2026, 5, 1, 12);
 const DAY = 86_400_000;
-const BITS = { digitalSignature: 0x80, keyCertSign: 0x04, cRLSign: 0x02 } as const;
+const BITS = { digitalSignature: 0x80, keyAgreement: 0x08, keyCertSign: 0x04, cRLSign: 0x02 } as const;
 let counter = 1;
 
 export const extension = (id: string, critical: boolean, value: Buffer): Buffer =>

@@ -1,0 +1,51 @@
+// A number counts only if taking its rule out of the source makes its test fail. Each rule is taken out in a process of its own, in which only
+// the tests of that number run.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { testedNumbers } from '../../scripts/spec-coverage.ts';
+import { REMOVALS, type Removal } from './removals.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const AT_ONCE = 3;
+
+/** What the tests of a number say without the rule, file by file until one fails. */
+async function fails(removal: Removal): Promise<string | undefined> {
+  let said = '';
+  for (const file of testedNumbers().get(removal.number) ?? []) {
+    said += await runWithout(removal, file);
+    if (new RegExp(`^not ok \\d+ - ${removal.number} `, 'm').test(said)) return undefined;
+  }
+  return said.slice(-2000) || 'no test of this number';
+}
+
+function runWithout(removal: Removal, file: string): Promise<string> {
+  const args = [
+    `--import=${join(import.meta.dirname, 'without-rule.ts')}`,
+    '--test-reporter=tap',
+    `--test-name-pattern=/^${removal.number} /`,
+    '--test-timeout=20000',
+    join(root, file),
+  ];
+  const env = { PATH: process.env.PATH, WITHOUT_RULE: JSON.stringify(removal) };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { env, cwd: root, maxBuffer: 16 * 1024 * 1024 }, (_, stdout, stderr) =>
+      resolve(`${stdout}${stderr}`),
+    );
+  });
+}
+
+test(`${REMOVALS.length} rules: the test of its number fails without each`, { timeout: 180_000 }, async () => {
+  const unnoticed: string[] = [];
+  const waiting = [...REMOVALS];
+  const work = async (): Promise<void> => {
+    for (let removal = waiting.shift(); removal !== undefined; removal = waiting.shift()) {
+      const said = await fails(removal);
+      if (said !== undefined)
+        unnoticed.push(`${removal.number} without "${removal.check}" in ${removal.file}:\n${said}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  assert.equal(unnoticed.length, 0, unnoticed.join('\n\n'));
+});

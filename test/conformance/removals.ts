@@ -1,0 +1,254 @@
+/** One rule of the source, and the same place without it. The test of its number must then fail. */
+export interface Removal {
+  readonly number: string;
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly check: string;
+  readonly without: string;
+}
+
+const SPIFFE_ID = 'src/spiffe/spiffe-id.ts';
+const TRUST_DOMAIN = 'src/spiffe/trust-domain.ts';
+const X509_SVID = 'src/spiffe/x509-svid.ts';
+const PATH = 'src/x509/path.ts';
+const JWT_SVID = 'src/spiffe/jwt-svid.ts';
+const WIT_SVID = 'src/spiffe/wit-svid.ts';
+const SVID_TOKEN = 'src/spiffe/svid-token.ts';
+const COMPACT = 'src/jws/compact.ts';
+const PARSE_BUNDLE = 'src/spiffe/parse-bundle.ts';
+const FORMAT_BUNDLE = 'src/spiffe/format-bundle.ts';
+const BUNDLE_MAP = 'src/spiffe/bundle-map.ts';
+const ADDRESS = 'src/spiffe/endpoint-address.ts';
+
+const SCHEME = "if (!text.startsWith('spiffe://')) throw invalid('does not start with spiffe://');";
+const HOST = 'NAME.test(name)';
+const SEGMENT = '/^[A-Za-z0-9._-]+$/';
+const host = (number: string, alphabet: string): Removal => ({
+  number,
+  file: TRUST_DOMAIN,
+  check: '/^[a-z0-9._-]+$/',
+  without: alphabet,
+});
+const segment = (number: string, alphabet: string): Removal => ({
+  number,
+  file: SPIFFE_ID,
+  check: SEGMENT,
+  without: alphabet,
+});
+const at = (number: string, file: string, check: string, without: string): Removal => ({
+  number,
+  file,
+  check,
+  without,
+});
+
+export const REMOVALS: readonly Removal[] = [
+  at('ID-1', SPIFFE_ID, SCHEME, ''),
+  at('ID-2', TRUST_DOMAIN, HOST, "(name === '' || NAME.test(name))"),
+  host('ID-3', '/^[a-z0-9._:@-]+$/'),
+  host('ID-4', '/^[a-z0-9._-]+$/i'),
+  host('ID-5', '/^[a-z0-9._!-]+$/'),
+  host('ID-6', '/^[a-z0-9._%-]+$/'),
+  host('ID-7', '/^[a-z0-9._:[\\]-]+$/'),
+  segment('ID-8', '/^[A-Za-z0-9._?#=-]+$/'),
+  segment('ID-9', '/^[A-Za-z0-9._%-]+$/'),
+  at('ID-10', SPIFFE_ID, "segment === '.' || segment === '..'", 'false'),
+  at('ID-11', SPIFFE_ID, "path.slice(1).split('/')", "path.slice(1).replace(/\\/$/, '').split('/')"),
+  segment('ID-12', '/^[A-Za-z0-9._~-]+$/'),
+  at('ID-13', 'src/kernel/limits.ts', 'spiffeIdBytes: { value: 2048', 'spiffeIdBytes: { value: 2047'),
+  at('ID-14', SPIFFE_ID, 'text.length > LIMITS.spiffeIdBytes.value', 'false'),
+  at('ID-14', TRUST_DOMAIN, 'name.length <= LIMITS.trustDomainBytes.value && ', ''),
+  at(
+    'ID-15',
+    SPIFFE_ID,
+    'return this.#text === other.#text',
+    'return this.#text.toLowerCase() === other.#text.toLowerCase()',
+  ),
+  at('ID-16', 'src/authority/authority.ts', "|| request.id.path === ''", ''),
+  at('ID-17', PATH, 'return isSignedBy(subject, issuer);', 'return true;'),
+  at('ID-17', COMPACT, '|| !isSigned(jws, key.key)', ''),
+  at('ID-18', JWT_SVID, "header.typ !== undefined && header.typ !== 'JWT' && header.typ !== 'JOSE'", 'false'),
+
+  at(
+    'X-1',
+    'src/x509/profile.ts',
+    "const names = [der(contextTag(6, false), Buffer.from(profile.uri, 'latin1'))];",
+    'const names: Buffer[] = [];',
+  ),
+  at('X-2', X509_SVID, 'uri === undefined || second !== undefined', 'uri === undefined'),
+  at('X-3', X509_SVID, "if (id.path === '') throw invalid('its id has no path');", ''),
+  at('X-4', 'src/x509/profile.ts', 'emptySubject ? ALT_NAME_CRITICAL : ALT_NAME', 'ALT_NAME'),
+  at('X-5', X509_SVID, "second !== undefined || id.path !== '' || id.trustDomain !== leaf.trustDomain", 'false'),
+  at('X-6', X509_SVID, "if (leaf.isCa) throw invalid('it is of an authority');", ''),
+  at('X-7', PATH, 'return certificate.isCa && mayCertify', 'return mayCertify'),
+  at(
+    'X-8',
+    X509_SVID,
+    'usage === undefined || !usage.critical || !usage.digitalSignature',
+    'usage === undefined || !usage.digitalSignature',
+  ),
+  at('X-9', PATH, 'certificate.keyUsage === undefined || certificate.keyUsage.keyCertSign', 'true'),
+  at('X-10', X509_SVID, ' || !usage.digitalSignature', ''),
+  at('X-11', PATH, 'purpose === undefined || certificate.extKeyUsage === undefined', 'true'),
+  at('X-12', PATH, 'return isSignedBy(subject, issuer);', 'return true;'),
+  at('X-12', PATH, 'at < certificate.notBefore || at > certificate.notAfter', 'false'),
+  at('X-12', PATH, 'if (issuer.pathLen !== undefined && intermediates > issuer.pathLen) return false;', ''),
+  at('X-12', PATH, '&& certificate.unknownCritical.length === 0', ''),
+  at('X-13', X509_SVID, 'usage.keyCertSign || usage.cRLSign', 'false'),
+  at('X-14', SPIFFE_ID, SCHEME, ''),
+  at(
+    'X-15',
+    X509_SVID,
+    'roots: bundle.authorities',
+    'roots: [...question.bundles.values()].flatMap((one) => one.authorities)',
+  ),
+  at('X-16', X509_SVID, 'const leaf = chain[0];', 'const leaf = chain.find((one) => !one.isCa);'),
+  at('X-17', X509_SVID, "if (id.path === '') throw invalid('its id has no path');", ''),
+  at('X-18', PARSE_BUNDLE, "case 'x509-svid':", "case 'x509-svid': case 'sig':"),
+  at('X-18', FORMAT_BUNDLE, "use: 'x509-svid',\n    ...publicJwk", "use: 'x509-svid', kid: 'k',\n    ...publicJwk"),
+  at('X-19', FORMAT_BUNDLE, "x5c: [der.toString('base64')]", "x5c: [der.toString('base64url')]"),
+  at(
+    'X-20',
+    PARSE_BUNDLE,
+    'const [text] = Array.isArray(jwk.x5c) ? jwk.x5c : [];',
+    'const text = Array.isArray(jwk.x5c) ? jwk.x5c.at(-1) : undefined;',
+  ),
+  at(
+    'X-21',
+    PATH,
+    "throw untrusted('the certificate does not chain to an authority of its trust domain');",
+    'return [leaf];',
+  ),
+  at('X-22', PATH, '!below.every((certificate) => permitsNames(issuer.nameConstraints, certificate))', 'false'),
+
+  at('J-1', COMPACT, '|| more !== undefined', ''),
+  at('J-2', JWT_SVID, 'Object.keys(header).some((name) => !HEADER_MEMBERS.includes(name))', 'false'),
+  at('J-3', COMPACT, 'findAlgorithm(header.alg);', "findAlgorithm(header.alg) ?? findAlgorithm('ES256');"),
+  at('J-4', COMPACT, '!fitsAlgorithm(jws.algorithm, key) || ', ''),
+  at(
+    'J-5',
+    SVID_TOKEN,
+    "if (typeof header.kid === 'string' && header.kid !== '') return header.kid;",
+    "return String(header.kid ?? 'jwt-1');",
+  ),
+  at('J-6', JWT_SVID, "header.typ !== undefined && header.typ !== 'JWT' && header.typ !== 'JOSE'", 'false'),
+  at('J-7', SVID_TOKEN, "id === undefined || id.path === ''", 'id === undefined'),
+  at('J-8', JWT_SVID, '!audience.includes(question.audience)', 'false'),
+  at('J-8', JWT_SVID, 'list.length > 0 && list.every', 'list.every'),
+  at('J-9', SVID_TOKEN, "if (now >= expiresAt) throw new Fault('TOKEN_EXPIRED', 'the token has expired');", ''),
+  at('J-10', SVID_TOKEN, "readDate(claims.nbf, 'nbf') > now + leewaySeconds", 'false'),
+  at('J-10', JWT_SVID, "readDate(claims.iat, 'iat') > at / 1000 + leewaySeconds", 'false'),
+  at(
+    'J-11',
+    PARSE_BUNDLE,
+    "if (typeof kid !== 'string' || kid === '') return 'no kid';",
+    "if (typeof kid !== 'string' || kid === '') return takeTokenKey(sorted, into, { ...jwk, kid: 'jwt-1' });",
+  ),
+  at(
+    'J-12',
+    SVID_TOKEN,
+    'question.bundles.get(id.trustDomain)',
+    'question.bundles.get(id.trustDomain) ?? [...question.bundles.values()][0]',
+  ),
+  at('J-12', PARSE_BUNDLE, "case 'jwt-svid':", "case 'jwt-svid': case 'sig':"),
+  at(
+    'J-13',
+    SVID_TOKEN,
+    "if (key === undefined) throw new Fault('TOKEN_KEY_UNKNOWN', 'the token was not signed by a key of its trust domain');",
+    'if (key === undefined) return { id, kid, expiresAt: 0, claims: jws.payload };',
+  ),
+  at('J-14', 'src/spiffe/jwt-request.ts', '/^Bearer +([^ ]+)$/i', '/([^ ]+)$/'),
+
+  at('W-1', WIT_SVID, 'if (header.typ !== WIT_SVID_TYP)', 'if (false)'),
+  at('W-2', PARSE_BUNDLE, "if (sorted.kids.has(kid)) throw invalid('two of its keys have one kid');", ''),
+  at('W-3', COMPACT, 'findAlgorithm(header.alg);', "findAlgorithm(header.alg) ?? findAlgorithm('ES256');"),
+  at('W-4', SVID_TOKEN, "id === undefined || id.path === ''", 'id === undefined'),
+  at('W-5', WIT_SVID, "if (!fits(alg, key)) throw invalid('the algorithm does not fit the key of its holder');", ''),
+  at(
+    'W-5',
+    'src/jws/jwk.ts',
+    "if (PRIVATE_MEMBERS.some((name) => Object.hasOwn(jwk, name))) throw invalid('it holds a private key');",
+    '',
+  ),
+  at('W-6', SVID_TOKEN, "if (now >= expiresAt) throw new Fault('TOKEN_EXPIRED', 'the token has expired');", ''),
+  at('W-7', SVID_TOKEN, "readDate(claims.nbf, 'nbf') > now + leewaySeconds", 'false'),
+  at(
+    'W-8',
+    'src/spiffe/workload-proof.ts',
+    'isFirstUse?.(jti, expiresAt)',
+    'isFirstUse?.(String(wit.claims.jti), expiresAt)',
+  ),
+  at('W-9', WIT_SVID, "if (claims.aud !== undefined) throw invalid('a WIT-SVID has no audience');", ''),
+  at(
+    'W-10',
+    'src/spiffe/wit-request.ts',
+    "if (!request.secure) throw new Fault('TOKEN_PROOF_INVALID', 'a WIT-SVID is not taken from an open connection');",
+    '',
+  ),
+  at('W-10', 'src/spiffe/wit-request.ts', "request.header('authorization').some(isWit)", 'false'),
+  at('W-10', 'src/spiffe/workload-proof.ts', 'verifySignature(jws, confirmation.key);', ''),
+  at('W-10', 'src/spiffe/workload-proof.ts', 'claims.aud !== audience', 'false'),
+  at('W-10', 'src/spiffe/workload-proof.ts', '!isHash(claims.wth, wit.tokenHash)', 'false'),
+  at('W-10', 'src/spiffe/workload-proof.ts', 'end > now + LIMITS.proofSeconds.value', 'false'),
+  at('W-11', 'src/spiffe/workload-proof.ts', 'jws.header.alg !== confirmation.algorithm', 'false'),
+  at('W-12', PARSE_BUNDLE, "case 'wit-svid':", "case 'wit-svid': case 'x509-svid ':\n    case undefined:"),
+  at('W-13', COMPACT, 'header.crit !== undefined || header.b64 !== undefined', 'false'),
+
+  at(
+    'B-1',
+    PARSE_BUNDLE,
+    "if (!isJsonObject(value)) throw invalid('it is no JSON object');",
+    'if (!isJsonObject(value)) return readBundle({ keys: [] }, trustDomain);',
+  ),
+  at('B-2', PARSE_BUNDLE, '{ bigIntegers: true }', '{}'),
+  at(
+    'B-3',
+    PARSE_BUNDLE,
+    "readWholeNumber(value.spiffe_refresh_hint, 'spiffe_refresh_hint')",
+    'value.spiffe_refresh_hint as bigint | undefined',
+  ),
+  at(
+    'B-4',
+    PARSE_BUNDLE,
+    "if (!Array.isArray(keys)) throw invalid('it has no list of keys');",
+    'if (!Array.isArray(keys)) return readBundle({ ...value, keys: [] }, trustDomain);',
+  ),
+  at(
+    'B-5',
+    PARSE_BUNDLE,
+    "if (!isKnownKeyType(jwk.kty)) return 'a kty that is not known here';",
+    "if (!isKnownKeyType(jwk.kty)) throw invalid('an unknown kty');",
+  ),
+  at(
+    'B-6',
+    PARSE_BUNDLE,
+    "if (!isKnownKeyType(jwk.kty)) return 'a kty that is not known here';",
+    "if (!isKnownKeyType(jwk.kty)) throw invalid('an unknown kty');",
+  ),
+  at('B-7', PARSE_BUNDLE, 'switch (jwk.use) {', "switch (String(jwk.use ?? 'jwt-svid').toLowerCase()) {"),
+  at(
+    'B-8',
+    FORMAT_BUNDLE,
+    '({ use, kid, ...publicJwk(key) })',
+    "({ use, kid, ...publicJwk(key), kty: undefined as unknown as 'EC' })",
+  ),
+  at(
+    'B-9',
+    BUNDLE_MAP,
+    "if (!isJsonObject(trustDomains)) throw new Fault('BUNDLE_INVALID', 'not a bundle map: it has no trust_domains');",
+    'if (!isJsonObject(trustDomains)) return new Map();',
+  ),
+  at('B-10', 'src/kernel/json.ts', "if (found.has(name)) throw invalid('a member occurs twice');", ''),
+  at(
+    'B-11',
+    BUNDLE_MAP,
+    'return [trustDomain, rest];',
+    'return [trustDomain, { ...rest, refreshHintSeconds: _ ?? 0 }];',
+  ),
+  at('B-11', FORMAT_BUNDLE, 'formatBundle(rest)', 'formatBundle(bundle)'),
+
+  at('E-5', ADDRESS, 'given ?? environment', 'environment ?? given'),
+  at('E-6', ADDRESS, '/^unix:(?:', '/^(?:unix|npipe):(?:'),
+  at('E-7', ADDRESS, '(\\/(?!\\/)[^?#]*)$', '(\\/.*)$'),
+  at('E-8', ADDRESS, 'isIP(host) === (ipv6 === undefined ? 4 : 6) && ', ''),
+];
