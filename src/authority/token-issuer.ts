@@ -6,7 +6,7 @@ import {
   parseJwtBundle,
   parseWitBundle,
   type SpiffeId,
-  verifyJwtSvid,
+  verifyJwtSvidInPool,
   verifyWitSvid,
   type WitBundleSet,
   witSvid,
@@ -72,7 +72,8 @@ export class TokenIssuer {
     const token = await this.#sign(header, claims, active);
     this.#trust(bundle);
     const at = this.#options.clock.now();
-    assertMade(id, () => verifyJwtSvid({ token, audience: audience[0] ?? '', bundles: this.#jwt, at }).id);
+    const question = { token, audience: audience[0] ?? '', bundles: this.#jwt, at };
+    await assertMade(id, () => verifyJwtSvidInPool(question));
     return { token, kid: active.id, ...times };
   }
 
@@ -84,7 +85,7 @@ export class TokenIssuer {
     const token = await this.#sign(header, claims, active);
     this.#trust(bundle);
     const at = this.#options.clock.now();
-    assertMade(id, () => verifyWitSvid({ token, bundles: this.#wit, at }).id);
+    await assertMade(id, async () => verifyWitSvid({ token, bundles: this.#wit, at }));
     return { token, kid: active.id, ...times };
   }
 
@@ -111,9 +112,10 @@ export class TokenIssuer {
 }
 
 /** The third step: whatever leaves here is accepted by the validator that relying parties use. */
-function assertMade(id: SpiffeId, verify: () => SpiffeId): void {
+async function assertMade(id: SpiffeId, verify: () => Promise<{ readonly id: SpiffeId }>): Promise<void> {
   try {
-    if (!verify().equals(id)) throw new Fault('INTERNAL_ERROR', 'the token says something else than was asked for');
+    if (!(await verify()).id.equals(id))
+      throw new Fault('INTERNAL_ERROR', 'the token says something else than was asked for');
   } catch (cause) {
     throw new Fault('IDENTITY_UNAVAILABLE', 'the token that was made does not verify, so it is not given out', {
       cause,

@@ -1,5 +1,5 @@
 import { type Clock, Fault, type Random } from '#kernel';
-import { type SpiffeId, type TrustDomain, verifyX509Svid, type X509BundleSet, x509Bundle } from '#spiffe';
+import { type SpiffeId, type TrustDomain, verifyX509SvidInPool, type X509BundleSet, x509Bundle } from '#spiffe';
 import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
@@ -44,7 +44,7 @@ export class X509Issuer {
   /** Throws `IDENTITY_UNAVAILABLE` when what was made does not verify by the published bundle. */
   async issue(request: IssueRequest, active: Slot, bundle: AuthorityBundle): Promise<IssuedX509Svid> {
     const issued = await this.#sign(request, active);
-    this.#revalidate(request, issued, bundle);
+    await this.#revalidate(request, issued, { active, bundle });
     return issued;
   }
 
@@ -81,10 +81,19 @@ export class X509Issuer {
   }
 
   /** The third step: whatever leaves here is accepted by the validator that relying parties use. */
-  #revalidate(request: IssueRequest, issued: IssuedX509Svid, bundle: AuthorityBundle): void {
+  async #revalidate(
+    request: IssueRequest,
+    issued: IssuedX509Svid,
+    { active, bundle }: { readonly active: Slot; readonly bundle: AuthorityBundle },
+  ): Promise<void> {
     try {
-      const bundles = this.#trusted(bundle);
-      const verified = verifyX509Svid({ chain: issued.chain, bundles, at: this.#options.clock.now() });
+      const [leaf = Buffer.alloc(0)] = issued.chain;
+      const chain = issued.chain.length === 1 ? [leaf] : [leaf, ...active.chain];
+      const verified = await verifyX509SvidInPool({
+        chain,
+        bundles: this.#trusted(bundle),
+        at: this.#options.clock.now(),
+      });
       if (!verified.id.equals(request.id) || !verified.leaf.spki.equals(request.publicKeySpki)) throw mismatch();
     } catch (cause) {
       throw new Fault('IDENTITY_UNAVAILABLE', 'the certificate that was made does not verify, so it is not given out', {

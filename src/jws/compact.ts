@@ -43,8 +43,23 @@ export function parseCompactJws(token: string): CompactJws {
 
 /** Verifies the signature by a key whose kind and curve are those of the algorithm (RFC 7518 §3). Throws `TOKEN_SIGNATURE_INVALID`. */
 export function verifySignature(jws: CompactJws, key: VerifyingKey): void {
-  if (!fitsAlgorithm(jws.algorithm, key) || !isSigned(jws, key.key))
-    throw new Fault('TOKEN_SIGNATURE_INVALID', 'the signature of the token does not verify');
+  if (!fitsAlgorithm(jws.algorithm, key) || !isSigned(jws, key.key)) throw badSignature();
+}
+
+/** As `verifySignature`; the arithmetic is done off the main thread. */
+export function verifySignatureInPool(jws: CompactJws, key: VerifyingKey): Promise<void> {
+  if (!fitsAlgorithm(jws.algorithm, key)) return Promise.reject(badSignature());
+  const { algorithm, signingInput, signature } = jws;
+  return new Promise((resolve, reject) => {
+    verify(algorithm.hash, Buffer.from(signingInput), options(algorithm, key.key), signature, (error, valid) =>
+      error === null && valid ? resolve() : reject(badSignature(error)),
+    );
+  });
+}
+
+function badSignature(cause: unknown = null): Fault {
+  const text = 'the signature of the token does not verify';
+  return new Fault('TOKEN_SIGNATURE_INVALID', text, cause === null ? {} : { cause });
 }
 
 /** `header.payload` of a token about to be signed. */

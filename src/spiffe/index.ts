@@ -3,7 +3,14 @@ export { parseBundleMap } from './bundle-map.ts';
 export { type EndpointAddress, findEndpointAddress, parseEndpointAddress } from './endpoint-address.ts';
 export { formatBundle, formatBundleMap, formatTokenBundle } from './format-bundle.ts';
 export { type JwtSvidRequest, verifyJwtSvidRequest } from './jwt-request.ts';
-export { type JwtSvidProfile, type JwtSvidQuestion, jwtSvid, type VerifiedJwtSvid, verifyJwtSvid } from './jwt-svid.ts';
+export {
+  type JwtSvidProfile,
+  type JwtSvidQuestion,
+  jwtSvid,
+  type VerifiedJwtSvid,
+  verifyJwtSvid,
+  verifyJwtSvidInPool,
+} from './jwt-svid.ts';
 export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
 export { type PublishedKey, parseJwtBundle, parseWitBundle } from './published-keys.ts';
 export { formatSelector, parseSelector, type Selector } from './selector.ts';
@@ -28,4 +35,10 @@ export {
   workloadProof,
 } from './workload-proof.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSet, x509Bundle } from './x509-bundle.ts';
-export { type VerifiedX509Svid, verifyX509Svid, type X509Svid, type X509SvidQuestion } from './x509-svid.ts';
+export {
+  type VerifiedX509Svid,
+  verifyX509Svid,
+  verifyX509SvidInPool,
+  type X509Svid,
+  type X509SvidQuestion,
+} from './x509-svid.ts';

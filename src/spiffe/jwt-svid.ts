@@ -1,7 +1,13 @@
 import { Fault, type JsonObject } from '#kernel';
 import type { SpiffeId } from './spiffe-id.ts';
-import { readDate, verifySvidToken } from './svid-token.ts';
-import type { JwtBundleSet } from './token-bundle.ts';
+import {
+  readDate,
+  type SvidTokenQuestion,
+  type VerifiedSvidToken,
+  verifySvidToken,
+  verifySvidTokenInPool,
+} from './svid-token.ts';
+import type { JwtBundle, JwtBundleSet } from './token-bundle.ts';
 
 /** What was read from a JWT-SVID that has been verified. */
 export interface VerifiedJwtSvid {
@@ -34,11 +40,21 @@ const HEADER_MEMBERS: readonly string[] = ['alg', 'kid', 'typ'];
  * `TOKEN_SIGNATURE_INVALID`, `TOKEN_EXPIRED`, `TOKEN_NOT_YET_VALID`, `TOKEN_AUDIENCE_MISMATCH` or `TOKEN_CLAIM_INVALID`.
  */
 export function verifyJwtSvid(question: JwtSvidQuestion): VerifiedJwtSvid {
-  const { token, bundles, at } = question;
-  const leewaySeconds = JWT_SVID_LEEWAY_SECONDS;
-  const { id, kid, expiresAt, claims } = verifySvidToken({ token, bundles, at, assertHeader, leewaySeconds });
+  return judge(verifySvidToken(toTokenQuestion(question)), question);
+}
+
+/** As `verifyJwtSvid`, to the letter; the arithmetic of the signature is done off the main thread. */
+export async function verifyJwtSvidInPool(question: JwtSvidQuestion): Promise<VerifiedJwtSvid> {
+  return judge(await verifySvidTokenInPool(toTokenQuestion(question)), question);
+}
+
+function toTokenQuestion({ token, bundles, at }: JwtSvidQuestion): SvidTokenQuestion<JwtBundle> {
+  return { token, bundles, at, assertHeader, leewaySeconds: JWT_SVID_LEEWAY_SECONDS };
+}
+
+function judge({ id, kid, expiresAt, claims }: VerifiedSvidToken, question: JwtSvidQuestion): VerifiedJwtSvid {
   // RFC 7519 §4.1.6 gives iat no such meaning; a token of the future is refused all the same, as everybody does (J-10).
-  if (claims.iat !== undefined && readDate(claims.iat, 'iat') > at / 1000 + leewaySeconds)
+  if (claims.iat !== undefined && readDate(claims.iat, 'iat') > question.at / 1000 + JWT_SVID_LEEWAY_SECONDS)
     throw new Fault('TOKEN_NOT_YET_VALID', 'the token is of the future');
   const audience = readAudience(claims.aud);
   if (!audience.includes(question.audience))

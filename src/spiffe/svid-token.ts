@@ -1,4 +1,4 @@
-import { type CompactJws, parseCompactJws, verifySignature } from '#jws';
+import { type CompactJws, parseCompactJws, type VerifyingKey, verifySignature, verifySignatureInPool } from '#jws';
 import { Fault, type JsonObject } from '#kernel';
 import { SpiffeId } from './spiffe-id.ts';
 import type { JwtBundle, WitBundle } from './token-bundle.ts';
@@ -31,6 +31,29 @@ export interface SvidTokenQuestion<Bundle extends JwtBundle | WitBundle> {
 export function verifySvidToken<Bundle extends JwtBundle | WitBundle>(
   question: SvidTokenQuestion<Bundle>,
 ): VerifiedSvidToken {
+  const named = openToken(question);
+  verifySignature(named.jws, named.key);
+  return judgeDates(named, question);
+}
+
+/** As `verifySvidToken`, to the letter; the arithmetic of the signature is done off the main thread. */
+export async function verifySvidTokenInPool<Bundle extends JwtBundle | WitBundle>(
+  question: SvidTokenQuestion<Bundle>,
+): Promise<VerifiedSvidToken> {
+  const named = openToken(question);
+  await verifySignatureInPool(named.jws, named.key);
+  return judgeDates(named, question);
+}
+
+/** A token that was read, with the key that it says it was signed by. Nothing of it is trusted yet. */
+interface NamedToken {
+  readonly jws: CompactJws;
+  readonly id: SpiffeId;
+  readonly kid: string;
+  readonly key: VerifyingKey;
+}
+
+function openToken<Bundle extends JwtBundle | WitBundle>(question: SvidTokenQuestion<Bundle>): NamedToken {
   const jws = parseCompactJws(question.token);
   question.assertHeader(jws.header);
   const id = readSubject(jws.payload.sub);
@@ -40,8 +63,14 @@ export function verifySvidToken<Bundle extends JwtBundle | WitBundle>(
     throw new Fault('TOKEN_TRUST_DOMAIN_UNKNOWN', 'the token is of a trust domain that is not trusted here');
   const key = bundle.authorities.get(kid);
   if (key === undefined) throw new Fault('TOKEN_KEY_UNKNOWN', 'the token was not signed by a key of its trust domain');
-  verifySignature(jws, key);
-  const expiresAt = assertDates(jws.payload, question.at, question.leewaySeconds);
+  return { jws, id, kid, key };
+}
+
+function judgeDates(
+  { jws, id, kid }: NamedToken,
+  { at, leewaySeconds }: Pick<SvidTokenQuestion<JwtBundle>, 'at' | 'leewaySeconds'>,
+): VerifiedSvidToken {
+  const expiresAt = assertDates(jws.payload, at, leewaySeconds);
   return { id, kid, expiresAt, claims: jws.payload };
 }
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { Fault, isFault, LIMITS } from '#kernel';
-import { type Certificate, parseCertificate, verifyPath } from '#x509';
+import { type Certificate, checkSignature, mayHaveIssued, parseCertificate, verifyPath } from '#x509';
 import { SpiffeId } from './spiffe-id.ts';
 import type { X509BundleSet } from './x509-bundle.ts';
 
@@ -25,8 +25,8 @@ export interface VerifiedX509Svid {
 }
 
 export interface X509SvidQuestion {
-  /** DER, leaf first, as presented. */
-  readonly chain: readonly Uint8Array[];
+  /** Leaf first, as presented: DER, or certificates that were read before. */
+  readonly chain: readonly (Uint8Array | Certificate)[];
   readonly bundles: X509BundleSet;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -40,7 +40,26 @@ export interface X509SvidQuestion {
  * `PEER_CERTIFICATE_EXPIRED`.
  */
 export function verifyX509Svid(question: X509SvidQuestion): VerifiedX509Svid {
+  return verifyParsed(parseChain(question.chain), question);
+}
+
+/** As `verifyX509Svid`, to the letter; the arithmetic of the signatures is done off the main thread. */
+export async function verifyX509SvidInPool(question: X509SvidQuestion): Promise<VerifiedX509Svid> {
   const chain = parseChain(question.chain);
+  const roots = [...question.bundles.values()].flatMap(({ authorities }) => authorities);
+  // Bounded as the search below is: what is not looked at here is verified there.
+  const pairs = chain.flatMap((subject) =>
+    [...roots, ...chain.slice(1)]
+      .filter((issuer) => mayHaveIssued(issuer, subject))
+      .map((issuer) => ({ subject, issuer })),
+  );
+  await Promise.all(pairs.slice(0, MAX_POOLED).map(({ subject, issuer }) => checkSignature(subject, issuer)));
+  return verifyParsed(chain, question);
+}
+
+const MAX_POOLED = 8;
+
+function verifyParsed(chain: readonly Certificate[], question: X509SvidQuestion): VerifiedX509Svid {
   const leaf = chain[0];
   if (leaf === undefined) throw new Fault('PEER_CERTIFICATE_MISSING', 'no certificate was presented');
   const id = leafId(leaf);
@@ -54,10 +73,10 @@ export function verifyX509Svid(question: X509SvidQuestion): VerifiedX509Svid {
   return { id, leaf, notAfter: Math.min(...path.map((certificate) => certificate.notAfter)) };
 }
 
-function parseChain(ders: readonly Uint8Array[]): readonly Certificate[] {
+function parseChain(ders: X509SvidQuestion['chain']): readonly Certificate[] {
   if (ders.length > LIMITS.certificateChainLength.value) throw invalid('it comes with too many certificates');
   try {
-    return ders.map(parseCertificate);
+    return ders.map((one) => (one instanceof Uint8Array ? parseCertificate(one) : one));
   } catch (cause) {
     if (!isFault(cause)) throw cause;
     throw invalid('it cannot be read', cause);

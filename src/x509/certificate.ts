@@ -1,4 +1,4 @@
-import { type KeyObject, verify } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { Fault, isFault, LIMITS } from '#kernel';
 import {
   assertDer,
@@ -13,7 +13,6 @@ import {
 } from './der-reader.ts';
 import { type Extensions, type KeyUsage, type NameConstraints, readExtensions } from './extensions.ts';
 import { readName } from './name.ts';
-import { signatureScheme } from './oids.ts';
 import { readPublicKey } from './public-key.ts';
 
 /** A certificate that has been read strictly (RFC 5280 §4.1). Reading says nothing about trust: see `verifyPath`. */
@@ -61,17 +60,6 @@ export function splitCertificates(concatenated: Uint8Array): Buffer[] {
   const parts: Buffer[] = [];
   while (!reader.done) parts.push(Buffer.from(reader.read(TAG.sequence).encoding));
   return parts;
-}
-
-/** True when `issuer`'s key made the signature of `certificate`. Algorithms weaker than SHA-256 are never accepted. */
-export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
-  const scheme = signatureScheme(certificate.signatureAlgorithm);
-  if (scheme === undefined || issuer.publicKey.asymmetricKeyType !== scheme.key) return false;
-  try {
-    return verify(scheme.hash, certificate.tbs, issuer.publicKey, certificate.signature);
-  } catch {
-    return false;
-  }
 }
 
 function readCertificate(input: Buffer): Certificate {

@@ -1,6 +1,6 @@
-export { type Certificate, isSignedBy, parseCertificate, splitCertificates } from './certificate.ts';
+export { type Certificate, parseCertificate, splitCertificates } from './certificate.ts';
 export { OID } from './oids.ts';
-export { verifyPath } from './path.ts';
+export { mayHaveIssued, verifyPath } from './path.ts';
 export { pemCertificates } from './pem.ts';
 export {
   type CertificateProfile,
@@ -11,3 +11,4 @@ export {
   type SignatureScheme,
 } from './profile.ts';
 export { type CertificateRequest, createCertificateRequest, parseCertificateRequest } from './request.ts';
+export { checkSignature, isSignedBy } from './signature.ts';

@@ -1,7 +1,8 @@
 import { Fault } from '#kernel';
-import { type Certificate, isSignedBy } from './certificate.ts';
+import type { Certificate } from './certificate.ts';
 import { permitsNames } from './name-constraints.ts';
 import { OID } from './oids.ts';
+import { isSignedBy } from './signature.ts';
 
 export interface PathQuestion {
   /** As presented: leaf first, then intermediates in any order. */
@@ -61,11 +62,16 @@ function isTrustedItself(last: Certificate, root: Certificate, path: readonly Ce
 }
 
 function issues(search: Search, issuer: Certificate, subject: Certificate): boolean {
-  if (!issuer.subjectDer.equals(subject.issuerDer)) return false;
-  const wanted = subject.authorityKeyId;
-  if (wanted !== undefined && issuer.subjectKeyId !== undefined && !wanted.equals(issuer.subjectKeyId)) return false;
+  if (!mayHaveIssued(issuer, subject)) return false;
   if (++search.tried > MAX_PATHS) return false;
   return isSignedBy(subject, issuer);
+}
+
+/** By names and key ids alone; who did is for the signature to say. */
+export function mayHaveIssued(issuer: Certificate, subject: Certificate): boolean {
+  if (!issuer.subjectDer.equals(subject.issuerDer)) return false;
+  const wanted = subject.authorityKeyId;
+  return wanted === undefined || issuer.subjectKeyId === undefined || wanted.equals(issuer.subjectKeyId);
 }
 
 /** The checks that need the whole path. Expired paths are remembered, so that the caller can be told. */

@@ -1,6 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Fault } from '#kernel';
 import { assertDer, DerReader, derFault, readBitBytes, TAG } from './der-reader.ts';
+import { cachedKey } from './key-cache.ts';
 
 const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 const UNCOMPRESSED = 0x04;
@@ -10,6 +11,10 @@ const UNCOMPRESSED = 0x04;
  * Throws `DER_INVALID` or `CERTIFICATE_INVALID`.
  */
 export function readPublicKey(spki: Buffer): KeyObject {
+  return cachedKey(spki, readUnseenKey);
+}
+
+function readUnseenKey(spki: Buffer): KeyObject {
   const bytes = keyBytes(spki);
   const key = openPublicKey(spki);
   if (!isAccepted(key, bytes)) {
