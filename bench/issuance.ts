@@ -17,7 +17,7 @@ const SIGNED_BYTES = 512;
 const SIGNING_BUDGET = 0.15;
 const CHECKED_BUDGET = 0.5;
 
-type Work = () => void | Promise<unknown>;
+type Work = () => Promise<unknown>;
 
 export async function run(): Promise<readonly Figure[]> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
