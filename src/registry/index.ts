@@ -5,6 +5,12 @@ export type { Draft, PlannedChange } from './draft.ts';
 export { parseEntry } from './entry.ts';
 export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
 export type { HeldEntry } from './entry-index.ts';
+export {
+  type BundleRemoval,
+  removeFederatedBundle,
+  setFederatedBundle,
+  takeFetchedBundle,
+} from './federated-bundle.ts';
 export { journalLog } from './log-names.ts';
 export { MemoryStore } from './memory-store.ts';
 export {
