@@ -11,7 +11,7 @@ if (chosen.length === 0) {
   process.stderr.write('no test file matches\n');
   process.exit(66);
 }
-const result = spawnSync(process.execPath, ['--test', '--test-concurrency=2', '--test-timeout=120000', ...chosen], {
+const result = spawnSync(process.execPath, ['--test', '--test-concurrency=2', '--test-timeout=240000', ...chosen], {
   stdio: 'inherit',
 });
 process.exit(result.status ?? 1);
