@@ -54,4 +54,5 @@ export const LIMITS = {
   urlBytes: { value: 2048, why: 'one address in a resource' },
   secretNames: { value: 1000, why: 'secrets that one stream of Envoy follows' },
   receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
+  nodeEvidenceBytes: { value: 64 * 1024, why: 'evidence of a node, or its answer to a challenge' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Fault } from '#kernel';
+import { nodeAttestorsSchema } from './node-attestors.ts';
 
 const limitName = z.enum(['attestation', 'renewal', 'status', 'publish', 'x509', 'jwt', 'wit']);
 
@@ -16,6 +17,8 @@ const schema = z.strictObject({
       rateLimits: z.partialRecord(limitName, z.number().int().min(0)).optional(),
     })
     .optional(),
+  /** Ways for nodes to attest, by trust domain, beside join tokens. */
+  nodeAttestors: z.record(z.string(), nodeAttestorsSchema).optional(),
   sync: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65535) }),
 });
 

@@ -10,6 +10,7 @@ import { authoritiesService } from './api/authorities.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
 import { Connections } from './connections.ts';
+import { nodeAttestors } from './node-attestors.ts';
 import type { Gate } from './spire/bind.ts';
 import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
 import { DEFAULT_RATE_LIMITS, RateLimiter } from './spire/rate-limiter.ts';
@@ -21,7 +22,8 @@ export interface ServerOptions extends ServerConfig {
   readonly log: Log;
   /** The level of `log`, for those who move it while the server runs. */
   readonly logLevel?: LogThreshold;
-  readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
+  /** Attestors beside those that the configuration makes. */
+  readonly moreNodeAttestors?: readonly NodeAttestor[];
 }
 
 export interface RunningServer extends Closeable {
@@ -36,7 +38,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { log, clock } = options;
   const life = new Lifecycle();
   try {
-    const state = life.own(await State.open(options));
+    const attestors = new Map<string, readonly NodeAttestor[]>();
+    const { moreNodeAttestors = [] } = options;
+    const attestorsOf = (name: string) => [...(attestors.get(name) ?? []), ...moreNodeAttestors];
+    const state = life.own(await State.open({ ...options, nodeAttestors: attestorsOf }));
+    const authorities = (name: string) =>
+      state
+        .trustDomain(name)
+        .bundle()
+        .x509Authorities.map((text) => Buffer.from(text, 'base64'));
+    for (const [name, config] of Object.entries(options.nodeAttestors ?? {}))
+      attestors.set(name, nodeAttestors(config, { clock, random: options.random, authorities }));
     const connections = new Connections();
     life.defer(
       state.registry.onAgentChange(({ id, agent }) => {

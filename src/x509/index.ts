@@ -1,7 +1,7 @@
 export { type Certificate, parseCertificate, splitCertificates } from './certificate.ts';
 export { OID } from './oids.ts';
 export { mayHaveIssued, verifyPath } from './path.ts';
-export { pemCertificates } from './pem.ts';
+export { derCertificates, pemCertificates } from './pem.ts';
 export {
   type CertificateProfile,
   encodeCertificate,

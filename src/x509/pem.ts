@@ -10,3 +10,9 @@ function pem(label: string, content: Uint8Array): string {
       .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
+
+/** DER of every certificate in a PEM text, in its order; what stands between them is ignored (RFC 7468 §2). */
+export function derCertificates(text: string): Buffer[] {
+  const blocks = text.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g);
+  return [...blocks].map(([, body = '']) => Buffer.from(body, 'base64'));
+}

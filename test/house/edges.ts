@@ -17,7 +17,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   config: ['kernel', 'spiffe', 'wire'],
   // floor 1
   policy: ['kernel', 'chain', 'wire'],
-  attestation: ['spiffe'],
+  attestation: ['kernel', 'spiffe'],
   authority: ['kernel', 'jws', 'spiffe', 'x509'],
   registry: ['kernel', 'spiffe', 'wire'],
   tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
@@ -26,7 +26,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // wing
   sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'http', 'policy'],
   // floor 2
-  plugins: ['kernel', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire'],
+  plugins: ['kernel', 'jws', 'x509', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire'],
   // floor 3
   server: [
     'kernel',

@@ -52,7 +52,7 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       adminSocket: join(directory, 'a.sock'),
       sync: { host: '127.0.0.1', port: 0 },
       spire: { rateLimits },
-      nodeAttestors: () => nodeAttestors,
+      moreNodeAttestors: nodeAttestors,
       clock,
       random: systemRandom,
       log: silentLog,

@@ -1,0 +1,1 @@
+export { AwsIidAttestor, type AwsIidOptions } from './aws-iid-attestor.ts';

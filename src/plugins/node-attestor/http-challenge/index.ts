@@ -1,0 +1,1 @@
+export { HttpChallengeAttestor, type HttpChallengeOptions } from './http-challenge-attestor.ts';
