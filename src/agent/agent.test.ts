@@ -188,19 +188,6 @@ test('while the server is away a workload still gets the identity it had', () =>
     assert.deepEqual(after.svids[0]?.x509Svid, before.svids[0]?.x509Svid);
   }));
 
-test('A-19: the profiles that are not offered say so', () =>
-  withHouse(async ({ workload }) => {
-    const client = workload(SpiffeWorkloadAPIDefinition);
-    await assert.rejects(
-      client.fetchJWTSVID({ audience: ['x'], spiffeId: '' }),
-      (error) => error instanceof Fault && error.details.grpcStatus === 12,
-    );
-    await assert.rejects(
-      first(client.fetchWITBundles({})),
-      (error) => error instanceof Fault && error.details.grpcStatus === 12,
-    );
-  }));
-
 test('A-22: the default identity is the one of the highest priority, then of the lowest entry id', () =>
   withHouse(async ({ workload, admin }) => {
     const spec = { ...entry('main').spec, priority: 10, hint: 'main' };

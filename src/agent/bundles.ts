@@ -27,3 +27,8 @@ export function federatedBundles(entitled: readonly Entitlement[]): Bundles {
 export function x509Authorities(bundle: BundleResource): readonly Buffer[] {
   return bundle.x509Authorities.map((text) => Buffer.from(text, 'base64'));
 }
+
+/** The caller's own bundles and those of its federation. */
+export function allBundles(entitled: readonly Entitlement[]): Bundles {
+  return new Map([...ownBundles(entitled), ...federatedBundles(entitled)]);
+}

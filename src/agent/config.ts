@@ -37,6 +37,8 @@ const schema = z.strictObject({
   server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
   /** Envoy's secret discovery on the workload socket. */
   sds: sdsSchema,
+  /** Claims of other trust domains' JWT-SVIDs that `ValidateJWTSVID` hands on, besides `sub`, `aud` and `exp`. */
+  allowedForeignJwtClaims: z.array(z.string().min(1)).default([]),
   trustDomains: z.array(trustDomainSchema).min(1).refine(isUnique, 'each trust domain stands once'),
 });
 

@@ -6,9 +6,11 @@ import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
 import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
+import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
 import { parseBundle } from './parse-bundle.ts';
 import { Resources } from './resources.ts';
+import { type HeldWitSvid, WitSvids } from './wit-svids.ts';
 import { type HeldSvid, WorkloadSvids } from './workload-svids.ts';
 
 export interface MembershipOptions {
@@ -40,6 +42,8 @@ export class Membership implements Closeable {
   readonly resources: Resources;
   readonly #options: MembershipOptions;
   readonly #svids: WorkloadSvids;
+  readonly #jwtSvids: JwtSvids;
+  readonly #witSvids: WitSvids;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #joinToken: string | undefined;
@@ -58,12 +62,10 @@ export class Membership implements Closeable {
     this.#options = options;
     this.#joinToken = options.joinToken;
     this.#bundle = options.bundle;
-    this.#svids = new WorkloadSvids({
-      clock,
-      random,
-      bundle: () => this.ownBundle(),
-      issue: (entryId, csr) => this.#issue(entryId, csr),
-    });
+    const bundle = (): BundleResource => this.ownBundle();
+    this.#svids = new WorkloadSvids({ clock, random, bundle, issue: (id, csr) => this.#issueX509(id, csr) });
+    this.#jwtSvids = new JwtSvids({ clock, bundle, issue: (id, audience) => this.#issueJwt(id, audience) });
+    this.#witSvids = new WitSvids({ clock, random, bundle, issue: (id, key, alg) => this.#issueWit(id, key, alg) });
   }
 
   start(): void {
@@ -114,6 +116,16 @@ export class Membership implements Closeable {
   /** The SVID of an entry. Throws `IDENTITY_UNAVAILABLE` and what the server says when there is none and none can be issued. */
   svid(entry: EntryResource): Promise<HeldSvid> {
     return this.#svids.get(entry);
+  }
+
+  /** A JWT-SVID of an entry for these audiences. Throws as `svid` does. */
+  jwtSvid(entry: EntryResource, audience: readonly string[]): Promise<HeldJwtSvid> {
+    return this.#jwtSvids.get(entry, audience);
+  }
+
+  /** The WIT-SVID of an entry. Throws as `svid` does. */
+  witSvid(entry: EntryResource): Promise<HeldWitSvid> {
+    return this.#witSvids.get(entry);
   }
 
   /** Hands receipts on to the server; throws while it is away. */
@@ -280,20 +292,32 @@ export class Membership implements Closeable {
     }
   }
 
-  async #issue(entryId: string, csr: Buffer): Promise<readonly Buffer[]> {
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ISSUE_MILLIS)]);
-    const { results } = await this.#server().issueX509Svids(
-      { trustDomain: this.name, items: [{ entryId, csr }] },
-      signal,
-    );
-    const [result] = results;
-    if (result === undefined) throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued nothing');
-    if (result.code !== '') throw new Fault(result.code, result.message);
-    return result.certificateChain.map((der) => Buffer.from(der));
+  async #issueX509(entryId: string, csr: Buffer): Promise<readonly Buffer[]> {
+    const items = [{ entryId, csr }];
+    const { results } = await this.#server().issueX509Svids({ trustDomain: this.name, items }, this.#inTime());
+    return issued(results).certificateChain.map((der) => Buffer.from(der));
+  }
+
+  async #issueJwt(entryId: string, audience: readonly string[]): Promise<{ token: string; issuedAt: number }> {
+    const items = [{ entryId, audience: [...audience] }];
+    const { results } = await this.#server().issueJwtSvids({ trustDomain: this.name, items }, this.#inTime());
+    const { token, issuedAt } = issued(results);
+    return { token, issuedAt: Number(issuedAt) };
+  }
+
+  async #issueWit(entryId: string, publicKey: Buffer, signingAlgorithm: string): Promise<{ token: string }> {
+    const items = [{ entryId, publicKey, signingAlgorithm }];
+    const { results } = await this.#server().issueWitSvids({ trustDomain: this.name, items }, this.#inTime());
+    return issued(results);
+  }
+
+  #inTime(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ISSUE_MILLIS)]);
   }
 
   #server(): SyncClient {
-    if (this.#client === undefined)
+    // Between the end of its certificate and that of the connection made with it, nothing is asked for in its name.
+    if (this.#client === undefined || !this.#isCurrent())
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server cannot be reached at the moment');
     return this.#client;
   }
@@ -332,7 +356,8 @@ export class Membership implements Closeable {
   }
 
   #changed(): void {
-    this.#svids.keep(this.resources.entries());
+    const live = new Set(this.resources.entries().map(({ id }) => id));
+    for (const kept of [this.#svids, this.#jwtSvids, this.#witSvids]) kept.keep((id) => live.has(id));
     for (const listener of this.#listeners) listener();
   }
 
@@ -347,4 +372,14 @@ export class Membership implements Closeable {
       };
     });
   }
+}
+
+/** The one result of an issuance. Throws what the server says. */
+function issued<Result extends { readonly code: string; readonly message: string }>(
+  results: readonly Result[],
+): Result {
+  const [result] = results;
+  if (result === undefined) throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued nothing');
+  if (result.code !== '') throw new Fault(result.code, result.message);
+  return result;
 }

@@ -25,7 +25,7 @@ export interface RunningAgent extends Closeable {
 /** Joins its trust domains and serves the workloads of this node. Listens at once; callers wait for nothing but their own answer. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { clock, random, log, ...settings } = options;
-  const { server, workloadSocket, adminSocket, sds, trustDomains } = checkSettings(settings);
+  const { server, workloadSocket, adminSocket, sds, trustDomains, allowedForeignJwtClaims } = checkSettings(settings);
   const life = new Lifecycle();
   try {
     const [first, ...others] = trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
@@ -41,7 +41,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o777,
         log,
         identify,
-        services: complete(node, workloadApi(node), enforcementPoint(node), ...secretServices(node, sds)),
+        services: complete(
+          node,
+          workloadApi(node, { allowedForeignJwtClaims }),
+          enforcementPoint(node),
+          ...secretServices(node, sds),
+        ),
       }),
     );
     life.own(

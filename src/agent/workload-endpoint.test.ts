@@ -76,15 +76,13 @@ test('E-2: on all seven methods the header is required, exactly once and exactly
         );
   }));
 
-test('A-2, E-11, A-19: the service has the seven methods of the standard; what is not offered is Unimplemented', () =>
+test('A-2, E-11: the service has the seven methods of the standard; another is Unimplemented', () =>
   withHouse(async ({ socket }) => {
     assert.equal(METHODS.length, 7);
-    const rest = METHODS.filter((name) => !name.includes('X509'));
-    for (const method of [...rest, 'NoSuchMethod'])
-      await assert.rejects(
-        call(socket, `/SpiffeWorkloadAPI/${method}`, [['workload.spiffe.io', 'true']]),
-        refusedAs(grpcStatus.UNIMPLEMENTED),
-      );
+    await assert.rejects(
+      call(socket, '/SpiffeWorkloadAPI/NoSuchMethod', [['workload.spiffe.io', 'true']]),
+      refusedAs(grpcStatus.UNIMPLEMENTED),
+    );
   }));
 
 for (const definition of [V1, V1Alpha])

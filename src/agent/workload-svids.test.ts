@@ -5,7 +5,7 @@ import { Fault, faultCode, ManualClock, systemRandom } from '#kernel';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
 import { parseTrustDomain, SpiffeId } from '#spiffe';
 import type { EntryResource } from '#wire';
-import { parseCertificateRequest } from '#x509';
+import { parseCertificate, parseCertificateRequest } from '#x509';
 import { spkiOf } from './key.ts';
 import { WorkloadSvids } from './workload-svids.ts';
 
@@ -29,7 +29,17 @@ async function world() {
     caTtlSeconds: 24 * 3600,
   });
   await authority.ready();
-  const state: { issued: number; uri: string; fails: Fault | undefined; sequence: number; hold: Promise<void> } = {
+  const state: {
+    issued: number;
+    uri: string;
+    fails: Fault | undefined;
+    sequence: number;
+    hold: Promise<void>;
+    tainted: string[];
+    revoked: boolean;
+  } = {
+    tainted: [],
+    revoked: false,
     issued: 0,
     uri: ENTRY.spiffeId,
     fails: undefined,
@@ -39,7 +49,13 @@ async function world() {
   const svids = new WorkloadSvids({
     clock,
     random: systemRandom,
-    bundle: () => ({ ...authority.bundle(), sequence: state.sequence, refreshHintSeconds: 60 }),
+    bundle: () => ({
+      ...authority.bundle(),
+      ...(state.revoked ? { x509Authorities: [] } : {}),
+      sequence: state.sequence,
+      refreshHintSeconds: 60,
+      taintedX509Authorities: state.tainted,
+    }),
     issue: async (_entryId, csr) => {
       const id = SpiffeId.parse(state.uri);
       await state.hold;
@@ -108,19 +124,28 @@ test('an entry whose identity was changed is not served by the old SVID, also wh
   );
 });
 
-test('a changed bundle calls for a new SVID', async () => {
+test('a bundle that says more keeps the SVID; one that taints its authority, or holds it no more, calls for another', async () => {
   const { state, svids } = await world();
-  await svids.get(ENTRY);
+  const held = await svids.get(ENTRY);
   state.sequence++;
+  assert.equal(await svids.get(ENTRY), held);
+  state.tainted = [parseCertificate(held.svid.chain[0] ?? Buffer.alloc(0)).authorityKeyId?.toString('hex') ?? ''];
+  state.fails = new Fault('IDENTITY_UNAVAILABLE', 'away');
+  // It still verifies: better than none.
+  assert.equal((await svids.get(ENTRY)).svid, held.svid);
+  state.fails = undefined;
   await svids.get(ENTRY);
   assert.equal(state.issued, 2);
+  state.tainted = [];
+  state.revoked = true;
+  await assert.rejects(svids.get(ENTRY));
 });
 
 test('refuses an SVID of another identity than the entry says, and keeps none of an entry that is gone', async () => {
   const { state, svids } = await world();
   await svids.get(ENTRY);
   assert.equal(svids.size, 1);
-  svids.keep([]);
+  svids.keep(() => false);
   assert.equal(svids.size, 0);
   state.uri = 'spiffe://bank-a/another';
   await assert.rejects(svids.get(ENTRY), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');

@@ -1,11 +1,11 @@
 import type { PeerCredentials } from '#rpc';
 import type { BundleResource, Handlers } from '#wire';
-import type { SpiffeWorkloadAPIDefinition, X509BundlesResponse, X509SVIDResponse } from '#wire/gen/workloadapi';
-import { type Bundles, federatedBundles, ownBundles, x509Authorities } from '../bundles.ts';
-import { type AgentNode, type Entitlement, firstExpiry } from '../node.ts';
+import type { SpiffeWorkloadAPIDefinition, X509SVIDResponse } from '#wire/gen/workloadapi';
+import { allBundles, type Bundles, federatedBundles, x509Authorities } from '../bundles.ts';
+import type { AgentNode, Entitlement } from '../node.ts';
 import { type X509Identity, x509Identities } from '../x509-identities.ts';
-import { changes } from './changes.ts';
 import { uniqueHints } from './hints.ts';
+import { stated } from './stated.ts';
 
 type X509Methods = Pick<
   Handlers<typeof SpiffeWorkloadAPIDefinition, PeerCredentials>,
@@ -16,30 +16,17 @@ type X509Methods = Pick<
 export function x509Profile(node: AgentNode): X509Methods {
   const { clock } = node.options;
   return {
-    fetchX509SVID: async function* (_request, context) {
-      let due: number | undefined;
-      let last = '';
-      for await (const _ of changes(node, clock, () => due, context.signal)) {
-        const entitled = await node.entitled(context.caller);
+    fetchX509SVID: (_request, context) =>
+      stated(node, context, async (entitled) => {
         const { identities, renewAt } = await x509Identities(entitled, clock.now());
-        due = renewAt;
         const fingerprint = identitiesText(identities) + bundlesText(federatedBundles(entitled));
-        if (fingerprint !== last) yield x509SvidResponse(identities, entitled);
-        last = fingerprint;
-      }
-    },
-    fetchX509Bundles: async function* (_request, context) {
-      let due: number | undefined;
-      let last = '';
-      for await (const _ of changes(node, clock, () => due, context.signal)) {
-        const entitled = await node.entitled(context.caller);
-        due = firstExpiry(entitled);
-        const bundles = new Map([...ownBundles(entitled), ...federatedBundles(entitled)]);
-        const fingerprint = bundlesText(bundles);
-        if (fingerprint !== last) yield x509BundlesResponse(bundles);
-        last = fingerprint;
-      }
-    },
+        return { message: x509SvidResponse(identities, entitled), fingerprint, due: renewAt, holds: identities };
+      }),
+    fetchX509Bundles: (_request, context) =>
+      stated(node, context, (entitled) => {
+        const bundles = allBundles(entitled);
+        return { message: { crl: [], bundles: derById(bundles) }, fingerprint: bundlesText(bundles) };
+      }),
   };
 }
 
@@ -54,10 +41,6 @@ function x509SvidResponse(identities: readonly X509Identity[], entitled: readonl
     hint: hintOf(entry.hint),
   }));
   return { svids, crl: [], federatedBundles: derById(federatedBundles(entitled)) };
-}
-
-function x509BundlesResponse(bundles: Bundles): X509BundlesResponse {
-  return { crl: [], bundles: derById(bundles) };
 }
 
 function derById(bundles: Bundles): Record<string, Buffer> {
