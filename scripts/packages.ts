@@ -57,7 +57,7 @@ export const PACKAGES: readonly Published[] = [
         rooms,
       ),
       exports: { '.': compiled('./src/sdk/index'), './package.json': './package.json' },
-      dependencies: pick(source.dependencies, ['@bufbuild/protobuf', 'jose']),
+      dependencies: pick(source.dependencies, ['@bufbuild/protobuf']),
       sideEffects: false,
       peerDependencies: { pg: '>=8.11 <9' },
       peerDependenciesMeta: { pg: { optional: true } },

@@ -4,6 +4,7 @@ import { isHopByHop } from '#http';
 import { Fault, isFault } from '#kernel';
 import type { Route } from '#routing';
 import { isOwnCookie } from './cookies.ts';
+import { Cancellation, type Sending, send } from './send.ts';
 
 export interface Forwarding {
   readonly pool: Pool;
@@ -25,19 +26,19 @@ const OWN_ANSWER: ReadonlySet<string> = new Set(['x-request-id', 'txn-token', 't
  */
 export async function forward(forwarding: Forwarding): Promise<void> {
   const { request, response, route } = forwarding;
-  const abort = new AbortController();
+  const cancellation = new Cancellation();
   const timer = setTimeout(
-    () => abort.abort(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')),
+    () => cancellation.cancel(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')),
     route.timeoutMillis,
   );
   const gone = (): void => {
-    if (!response.writableFinished) abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the client went away'));
+    if (!response.writableEnded) cancellation.cancel(new Fault('UPSTREAM_UNAVAILABLE', 'the client went away'));
   };
   response.once('close', gone);
   try {
-    await sendAgain(forwarding, abort.signal, hasBody(request));
+    await sendAgain(forwarding, cancellation, hasBody(request));
   } catch (error) {
-    if (!response.headersSent) throw abort.signal.aborted ? abort.signal.reason : toUpstreamFault(error);
+    if (!response.headersSent) throw cancellation.reason ?? toUpstreamFault(error);
     response.destroy();
   } finally {
     clearTimeout(timer);
@@ -50,32 +51,24 @@ export function assertMethod(method: string): void {
 }
 
 /** A kept connection may have been closed by the service just as it was used: reading is asked once more. */
-async function sendAgain(forwarding: Forwarding, signal: AbortSignal, body: boolean): Promise<void> {
-  const { method = '' } = forwarding.request;
-  try {
-    await send(forwarding, signal, body);
-  } catch (error) {
-    const repeatable = !body && (method === 'GET' || method === 'HEAD') && !forwarding.response.headersSent;
-    if (!repeatable || signal.aborted || !isLostConnection(error)) throw error;
-    await send(forwarding, signal, body);
-  }
-}
-
-async function send(forwarding: Forwarding, signal: AbortSignal, body: boolean): Promise<void> {
+async function sendAgain(forwarding: Forwarding, cancellation: Cancellation, hasBody: boolean): Promise<void> {
   const { pool, request, response, path, headers, onHead, route } = forwarding;
-  const options: Dispatcher.RequestOptions<null> = {
-    method: methodOf(request),
-    path,
-    headers: { ...headers },
-    body: body ? request : null,
-    signal,
+  const method = methodOf(request);
+  const sending: Sending = {
+    ...{ pool, method, path, headers, response, body: hasBody ? request : null },
+    answer: (status, answered) => {
+      const head = answerHeaders(answered, route);
+      onHead(status, answered);
+      return head;
+    },
   };
-  await pool.stream(options, ({ statusCode, headers: answered }) => {
-    const head = answerHeaders(answered, route);
-    onHead(statusCode, answered);
-    response.writeHead(statusCode, head);
-    return response;
-  });
+  try {
+    await send(sending, cancellation);
+  } catch (error) {
+    const repeatable = !hasBody && (method === 'GET' || method === 'HEAD') && !response.headersSent;
+    if (!repeatable || cancellation.reason !== undefined || !isLostConnection(error)) throw error;
+    await send(sending, cancellation);
+  }
 }
 
 function answerHeaders(answered: IncomingMessage['headers'], route: Route): OutgoingHttpHeaders {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type Clock, Fault, type Random, randomBase64url } from '#kernel';
 import type { User } from './identity-rules.ts';
 
@@ -92,5 +92,5 @@ export class Sessions {
 }
 
 export function hash(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return digest('sha256', secret, 'base64url');
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { reasonCode } from '#chain';
-import { type Clock, Fault, LIMITS, Lifecycle, type Log, type Random, Secret } from '#kernel';
+import { type Clock, Fault, LIMITS, Lifecycle, type Log, pooledRandom, type Random, Secret } from '#kernel';
 import { findAuthService, parseMapping, type Route } from '#routing';
 import { connectAgent } from './agent-workload.ts';
 import { type EdgeConfig, type EdgeSettings, readSettings } from './config.ts';
@@ -11,7 +11,6 @@ import { type Listener, type ListenerOptions, listenHttp, listenHttps } from './
 import { LoginAttempts } from './login-attempts.ts';
 import { Minters, registerAtStart } from './minters.ts';
 import { readPages } from './pages.ts';
-import { pooledRandom } from './pooled-random.ts';
 import { Provider } from './provider.ts';
 import { Sessions } from './sessions.ts';
 import { SignIn } from './sign-in.ts';

@@ -1,8 +1,8 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { Fault } from '#kernel';
 import { peerChain, type ServiceResource } from '#wire';
-import { pemCertificates } from '#x509';
 import type { Identity } from './identity.ts';
+import { clientContext } from './secure-context.ts';
 
 const CONNECT_MILLIS = 10_000;
 
@@ -20,13 +20,10 @@ export function dialService(
   if (endpoint === undefined) return Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the service has no endpoint'));
   const svid = identity.svid();
   return new Promise((resolve, reject) => {
-    const key = svid.privateKey.export({ type: 'pkcs8', format: 'pem' });
     const socket = connect({
       ...endpoint,
-      key,
-      cert: pemCertificates(svid.chain),
+      secureContext: clientContext(svid),
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
       ALPNProtocols: [protocol],
     });
     const fail = (cause: unknown): void => {

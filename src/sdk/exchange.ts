@@ -41,12 +41,12 @@ export async function answer(
     const admitted = await admit(options, request, peer, facts);
     const abort = new AbortController();
     response.once('close', () => {
-      if (!response.writableFinished) abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the caller is gone'));
+      if (!response.writableEnded) abort.abort(new Fault('UPSTREAM_UNAVAILABLE', 'the caller is gone'));
     });
     const guarded = guardedRequest(options, admitted, { request, facts, signal: abort.signal });
     const judge = (): void => assertStillLetIn(options, admitted, peer);
     const result = await underWay.run(judge, () => handler(guarded), abort);
-    response.writeHead(result.status ?? 200, { ...result.headers });
+    response.writeHead(result.status ?? 200, { ...lengthOf(result), ...result.headers });
     report(receiptOf({ effect: 'allow', code: 'ALLOWED' }));
     response.end(result.body);
   } catch (error) {
@@ -55,6 +55,13 @@ export async function answer(
     report(receipt);
     deny(exchange, fault, receipt.id);
   }
+}
+
+const WITHOUT_BODY = new Set([204, 304]);
+
+/** A body that is known whole goes out with its length, never in chunks. */
+function lengthOf({ status = 200, body = '' }: HandlerResponse): Record<string, number> {
+  return WITHOUT_BODY.has(status) ? {} : { 'content-length': Buffer.byteLength(body) };
 }
 
 /** Caller and user, as if they came now. Policy is asked once a request. */
@@ -79,11 +86,14 @@ function deny({ request, response }: Exchange, fault: Fault, id: string): void {
   request.resume();
   if (response.headersSent) return void response.destroy();
   const closing = !request.complete || codeOf(fault).startsWith('PEER_');
+  const body = denialBody(fault, id);
   response
     .writeHead(reasonCode(codeOf(fault)).http, {
       'content-type': 'application/json',
+      // A handler's header that could not be written leaves its length behind; another than the body's would desync the connection.
+      'content-length': Buffer.byteLength(body),
       'x-hauberk-code': codeOf(fault),
       ...(closing ? { connection: 'close' } : {}),
     })
-    .end(denialBody(fault, id));
+    .end(body);
 }

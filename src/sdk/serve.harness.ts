@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import type { Receipt } from '#chain';
 import { mintToken } from '#jwt';
-import { Fault, ManualClock, systemRandom, unixSeconds } from '#kernel';
+import { type Clock, Fault, ManualClock, systemRandom, unixSeconds } from '#kernel';
 import type { RevocationResource, ServiceResource, TokenKind } from '#wire';
 import { pemCertificates } from '#x509';
 import { type Forged, forge } from '../../test/forge/certificate.ts';
@@ -42,7 +42,7 @@ interface Message {
 }
 
 /** A message of the Workload API: a leaf of `authority` and the bundle `trusted`. */
-export function message(clock: ManualClock, authority: Forged, change: Message = {}) {
+export function message(clock: Pick<Clock, 'now'>, authority: Forged, change: Message = {}) {
   const { id = ID, trusted = [authority], lifetime = HOUR } = change;
   const leaf = forge({ uris: [id], notBefore: clock.now() - 2 * HOUR, notAfter: clock.now() + lifetime }, authority);
   const svid = {
@@ -55,7 +55,7 @@ export function message(clock: ManualClock, authority: Forged, change: Message =
   return { svids: [svid], crl: [], federatedBundles: {} };
 }
 
-export const authorityAt = (clock: ManualClock): Forged =>
+export const authorityAt = (clock: Pick<Clock, 'now'>): Forged =>
   forge({ ca: true, notBefore: clock.now() - HOUR, notAfter: clock.now() + 100 * HOUR });
 
 export interface Served {
@@ -131,7 +131,7 @@ export async function serving(run: (served: Served) => Promise<void>, setting: S
 }
 
 /** Everyone may come; the edge is minter. */
-function anyone(now: number): Enforcement {
+export function anyone(now: number): Enforcement {
   const enforcement = new Enforcement();
   const policy = { metadata: { name: 'anyone', namespace: 'bank-a' }, spec: { rules: [{}] } };
   const minter = {
@@ -147,7 +147,7 @@ function anyone(now: number): Enforcement {
   return enforcement;
 }
 
-function mint(kind: TokenKind, now: number, change: Readonly<Record<string, unknown>>): Promise<string> {
+export function mint(kind: TokenKind, now: number, change: Readonly<Record<string, unknown>>): Promise<string> {
   const common = { iss: EDGE, aud: 'bank-a', iat: now, exp: now + 36_000, sub: ALICE };
   const own =
     kind === 'txn-token'

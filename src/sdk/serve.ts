@@ -5,11 +5,10 @@ import type { TLSSocket } from 'node:tls';
 import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS, toFault } from '#kernel';
 import { peerChain } from '#wire';
-import { pemCertificates } from '#x509';
 import { answer, type Handler } from './exchange.ts';
-import type { Identity } from './identity.ts';
 import { Peer } from './peer.ts';
 import { refuseConnection } from './refuse-connection.ts';
+import { pemOf } from './secure-context.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -39,7 +38,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   const { identity, enforcement } = options;
   const peers = new WeakMap<object, Peer>();
   const underWay = new UnderWay();
-  const server = createServer({ ...SERVER, ...secureContext(identity) });
+  const server = createServer({ ...SERVER, ...pemOf(identity.svid()) });
   server.maxConnections = LIMITS.serviceConnections.value;
   // Fields beyond a count would be dropped silently; their bytes are bounded.
   server.maxHeadersCount = 0;
@@ -64,15 +63,10 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void answer(options, handler, underWay, { request, response, peer: peers.get(request.socket) });
   });
-  const rotate = identity.onChange(() => server.setSecureContext(secureContext(identity)));
+  const rotate = identity.onChange(() => server.setSecureContext(pemOf(identity.svid())));
   const recheck = [identity.onChange(() => underWay.recheck()), enforcement.onChange(() => underWay.recheck())];
   server.once('close', () => {
     for (const end of [rotate, ...recheck]) end();
   });
   return server;
-}
-
-function secureContext(identity: Identity): { key: string | Buffer; cert: string } {
-  const svid = identity.svid();
-  return { key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: pemCertificates(svid.chain) };
 }

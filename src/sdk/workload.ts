@@ -1,7 +1,7 @@
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Clock, Fault, type Random, systemRandom } from '#kernel';
+import { type Clock, Fault, pooledRandom, type Random, systemRandom } from '#kernel';
 import type { SpiffeId, X509BundleSet, X509Svid } from '#spiffe';
 import { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 import { connectEnforcementPoint, type EnforcementPoint } from './enforcement-point.ts';
@@ -52,7 +52,7 @@ export class Workload {
 
   constructor(point: EnforcementPoint, options: WorkloadOptions) {
     this.#environment = options;
-    this.#random = options.random ?? systemRandom;
+    this.#random = pooledRandom(options.random ?? systemRandom);
     this.#point = point;
     this.#pools = new ServicePools(point);
   }

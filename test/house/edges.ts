@@ -53,4 +53,4 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
 
 /** What the closure of `hauberk/sdk` may import from node_modules: a service must not install a server. */
 /** `pg` is an optional peer, loaded when a service opens a database. */
-export const SDK_PACKAGES: readonly string[] = ['jose', '@bufbuild/protobuf', 'pg'];
+export const SDK_PACKAGES: readonly string[] = ['@bufbuild/protobuf', 'pg'];
