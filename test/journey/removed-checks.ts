@@ -73,8 +73,9 @@ export const CHECKS: readonly RemovedCheck[] = [
   {
     rule: 'a token serves its audience',
     file: 'src/jwt/verify-token.ts',
-    check: 'if (parsePayload(token).aud !== audience)',
-    without: 'if (audience === "")',
+    check: `if (claims.aud !== audience) throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
+    throw`,
+    without: 'throw',
     noticedBy: ['wrong-audience-token'],
   },
   {
@@ -110,7 +111,7 @@ export const CHECKS: readonly RemovedCheck[] = [
   {
     rule: 'the role of a connection is its workload’s',
     file: 'src/gate/statements.ts',
-    check: 'if (ROLE_CHANGE.test(withoutLeadingComments(sql)))',
+    check: 'if (ROLE_CHANGE.test(afterBlanks(sql)))',
     without: 'if (ROLE_CHANGE.test(""))',
     noticedBy: ['database-role-change'],
   },
