@@ -9,6 +9,7 @@ import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
+import { systemFault } from './system-fault.ts';
 import { upCommand } from './up.ts';
 import { whyCommand } from './why.ts';
 
@@ -52,7 +53,7 @@ function version(): string {
 const USAGE = 64;
 
 function report(error: unknown): number {
-  const fault = toFault(error);
+  const fault = systemFault(error) ?? toFault(error);
   const id = fault.details.id;
   const hint = typeof id === 'string' ? ` (id ${id})` : '';
   process.stderr.write(`hauberk: ${fault.code}: ${fault.message}${hint}\n`);

@@ -35,8 +35,20 @@ export function faultCode(error: unknown): string | undefined {
   return error instanceof Fault ? error.code : undefined;
 }
 
-/** Turns anything thrown into a fault: faults pass, everything else becomes `INTERNAL_ERROR` with the original as cause. */
+/**
+ * Turns anything thrown into a fault: faults pass, a full disk is `DISK_FULL`, everything else becomes `INTERNAL_ERROR`, with the original as cause.
+ */
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
+  if (isDiskFull(error)) return new Fault('DISK_FULL', 'the disk is full', { cause: error });
   return new Fault('INTERNAL_ERROR', 'internal error', { cause: error });
+}
+
+/** SQLite's result code (https://sqlite.org/rescode.html#full). */
+const SQLITE_FULL = 13;
+
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('errcode' in error && error.errcode === SQLITE_FULL) return true;
+  return 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -27,6 +27,11 @@ test('a fixed port that another process holds is one clear fault', async () => {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   await assert.rejects(allocatePorts(new Map([['a', port]]), join(directory, 'other.json')), { code: 'PORT_OCCUPIED' });
   await new Promise((resolve) => server.close(resolve));
+  const twice = new Map<string, number>([
+    ['a', port],
+    ['b', port],
+  ]);
+  await assert.rejects(allocatePorts(twice, join(directory, 'other.json')), { code: 'CONFIG_INVALID' });
 });
 
 test('fills names that are known and refuses others', () => {

@@ -7,7 +7,8 @@ export type WantedPort = number | 'auto';
 
 /**
  * Free ports on loopback, by name. A port that a name had the last time (kept in `file`) is taken again when it is free, so that
- * bookmarks and open browser tabs go on working. Throws `PORT_OCCUPIED` for a fixed port that another process holds.
+ * bookmarks and open browser tabs go on working. Throws `PORT_OCCUPIED` for a fixed port that another process holds, `CONFIG_INVALID` for one that is
+ * asked for twice.
  */
 export async function allocatePorts(
   wanted: ReadonlyMap<string, WantedPort>,
@@ -18,7 +19,7 @@ export async function allocatePorts(
   const ports = new Map<string, number>();
   try {
     for (const [name, want] of wanted) {
-      const server = want === 'auto' ? await holdAny(before.get(name)) : await holdFixed(want);
+      const server = want === 'auto' ? await holdAny(before.get(name)) : await holdFixed(name, want, ports);
       held.push(server);
       ports.set(name, portOf(server));
     }
@@ -37,10 +38,22 @@ async function holdAny(before: number | undefined): Promise<Server> {
   return hold(0);
 }
 
-async function holdFixed(port: number): Promise<Server> {
+async function holdFixed(name: string, port: number, taken: ReadonlyMap<string, number>): Promise<Server> {
   return hold(port).catch((cause: unknown) => {
     const address = `127.0.0.1:${port}`;
-    throw new Fault('PORT_OCCUPIED', `another process listens on ${address}`, { cause, details: { address } });
+    const other = [...taken].find(([, held]) => held === port)?.[0];
+    const details = { address, name };
+    if (other !== undefined)
+      throw new Fault('CONFIG_INVALID', `${name} and ${other} ask for the same port ${port}`, { cause, details });
+    if (Object(cause).code === 'EACCES')
+      throw new Fault('PORT_OCCUPIED', `${name} asks for port ${port}, on which this user may not listen`, {
+        cause,
+        details,
+      });
+    throw new Fault('PORT_OCCUPIED', `${name} asks for port ${port}, but another process listens on ${address}`, {
+      cause,
+      details,
+    });
   });
 }
 

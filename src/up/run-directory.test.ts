@@ -41,3 +41,9 @@ test('a directory that cannot be made, and one of another user, are refused', ()
   assert.throws(() => claimRunDirectory(join(directory, 'file', 'x'), 'x', uid), { code: 'DIRECTORY_UNWRITABLE' });
   assert.throws(() => claimRunDirectory(join(directory, 'other'), 'x', uid + 1), { code: 'DIRECTORY_UNWRITABLE' });
 });
+
+test('below /proc, where nothing can be made, the answer comes at once', {
+  skip: process.platform !== 'linux' && 'no /proc',
+}, () => {
+  assert.throws(() => claimRunDirectory('/proc/none/x', 'x', uid), { code: 'DIRECTORY_UNWRITABLE' });
+});

@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Fault, LIMITS } from '#kernel';
 import type { UpEnvironment } from './environment.ts';
 
@@ -58,20 +58,45 @@ function assertShort(path: string): void {
 
 function makePrivate(path: string, uid: number): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    for (const folder of ['log', 'config', 'secrets', 'server', 'agent']) {
-      mkdirSync(join(path, folder), { recursive: true, mode: 0o700 });
-    }
+    makeDirectory(path);
+    for (const folder of ['log', 'config', 'secrets', 'server', 'agent']) makeDirectory(join(path, folder));
   } catch (cause) {
-    throw new Fault('DIRECTORY_UNWRITABLE', `the run directory ${path} cannot be written`, {
-      cause,
-      details: { path },
-    });
+    throw unwritable(path, cause);
   }
   // Threat: /tmp is open to all; somebody else's directory of that name would hold our keys.
   if (statSync(path).uid !== uid) {
     throw new Fault('DIRECTORY_UNWRITABLE', `the run directory ${path} belongs to another user`, { details: { path } });
   }
+}
+
+/** One level after another: `mkdir` with `recursive` never returns below /proc (Node 26). */
+function makeDirectory(path: string): void {
+  if (isDirectory(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!isCode(error, 'EEXIST') || !isDirectory(path)) throw error;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: 'a file has this name, or that of a directory above it',
+  ENOTDIR: 'a directory above it is a file',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOENT: 'the file system allows no directory there',
+};
+
+function unwritable(path: string, cause: unknown): Fault {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const reason = REASONS[code] ?? code;
+  return new Fault('DIRECTORY_UNWRITABLE', `the run directory ${path} cannot be written: ${reason}`, {
+    cause,
+    details: { path },
+  });
 }
 
 function claim(lock: string, path: string): void {
@@ -83,7 +108,7 @@ function claim(lock: string, path: string): void {
       return;
     } catch (cause) {
       if (!isCode(cause, 'EEXIST')) {
-        throw new Fault('DIRECTORY_UNWRITABLE', `the run directory ${path} cannot be written`, { cause });
+        throw unwritable(path, cause);
       }
       const owner = findOwner(lock);
       if (owner !== undefined) throw occupied(path, owner);

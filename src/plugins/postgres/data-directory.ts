@@ -74,9 +74,16 @@ function initialize(place: DataDirectory, bin: string, account: Account, random:
   }
   if (done.status !== 0) {
     rmSync(place.data, { recursive: true, force: true });
-    throw new Fault('PROCESS_FAILED', 'initdb could not make the database', {
+    const output = `${done.stderr ?? ''}`.slice(-1000);
+    if (output.includes('No space left on device'))
+      throw new Fault('DISK_FULL', `the disk is full: initdb could not make the database in ${place.data}`);
+    const said =
+      output.split('\n').find((line) => /error|fatal/i.test(line)) ??
+      done.error?.message ??
+      `exit status ${done.status}`;
+    throw new Fault('PROCESS_FAILED', `initdb could not make the database in ${place.data}: ${said.trim()}`, {
       cause: done.error,
-      details: { output: `${done.stderr ?? ''}`.slice(-1000) },
+      details: { output },
     });
   }
   writeFileSync(place.passwordFile, password, { mode: 0o600 });
