@@ -31,6 +31,27 @@ test('FetchX509Bundles: own and federated trust domains', { skip }, () =>
   }),
 );
 
+test(
+  'JWT-SVIDs: go-spiffe validates what it fetched, offline by the JWT bundles and online by the agent',
+  { skip },
+  () =>
+    withHouse(async ({ socket }) => {
+      const [answer, ...others] = await ask(client, [socket, 'jwt', 'first']);
+      assert.deepEqual(others, []);
+      const { bundles, ...token } = answer ?? {};
+      const verdict = {
+        id: ID,
+        offline: ID,
+        online: ID,
+        hint: '',
+        audience: ['first', 'second'],
+        refusedForOther: true,
+      };
+      assert.deepEqual(token, verdict);
+      assert.equal(bundles, 2);
+    }),
+);
+
 test('a watch sees a second identity appear and the last one go', { skip }, () =>
   withHouse(async ({ socket, admin }) => {
     const watch = new Stranger(client, [socket, 'watch', '99']);

@@ -25,6 +25,13 @@ test('FetchX509SVID: java-spiffe, which names the socket as authority, takes the
   }),
 );
 
+test('JWT-SVIDs: java-spiffe validates what it fetched, offline and online', { skip }, () =>
+  withHouse(async ({ socket }) => {
+    const verdict = { id: ID, offline: ID, online: ID, refusedForOther: true };
+    assert.deepEqual(await ask('java', [...java, socket, 'jwt', 'first']), [verdict]);
+  }),
+);
+
 test('without an entry it is denied', { skip }, () =>
   withHouse(async ({ socket, admin }) => {
     await admin.delete({ kind: 'Entry', trustDomain: 'bank-a', key: 'service' });

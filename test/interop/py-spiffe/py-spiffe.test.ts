@@ -26,6 +26,13 @@ test('FetchX509SVID: py-spiffe takes the identity with its bundles', { skip }, (
   }),
 );
 
+test('JWT-SVIDs: py-spiffe validates what it fetched, offline and online', { skip }, () =>
+  withHouse(async ({ socket }) => {
+    const verdict = { id: ID, offline: ID, online: ID, refusedForOther: true };
+    assert.deepEqual(await ask(python, [client, socket, 'jwt', 'first']), [verdict]);
+  }),
+);
+
 test('a stream sees a second identity appear; without an entry it is denied', { skip }, () =>
   withHouse(async ({ socket, admin }) => {
     const watch = new Stranger(python, [client, socket, 'watch', '9']);
