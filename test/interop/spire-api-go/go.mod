@@ -1,0 +1,16 @@
+module hauberk.dev/interop/spire-api-go
+
+go 1.26.0
+
+require (
+	github.com/spiffe/spire-api-sdk v1.2.5-0.20250109200630-101d5e7de758
+	google.golang.org/grpc v1.79.3
+	google.golang.org/protobuf v1.36.12
+)
+
+require (
+	golang.org/x/net v0.48.0 // indirect
+	golang.org/x/sys v0.39.0 // indirect
+	golang.org/x/text v0.32.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261110000943-09e21b237f2c // indirect
+)
