@@ -1,6 +1,6 @@
 // What the gate's tests stand on: a real PostgreSQL server, real authorities and tokens, a gate with a fake of its agent.
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -247,6 +247,18 @@ export async function connectTo(port: number, svid: X509Svid, database = 'bank')
   client.on('error', () => {});
   await client.connect();
   return client;
+}
+
+/** What the server itself says, asked past the gate. */
+export async function askServer({ postgres }: Bank, sql: string): Promise<unknown> {
+  const { socketDir: host, port, superuser: user, passwordFile } = postgres;
+  const client = new pg.Client({ host, port, user, password: readFileSync(passwordFile, 'utf8'), database: 'bank' });
+  await client.connect();
+  try {
+    return Object.values((await client.query(sql)).rows[0] ?? {})[0];
+  } finally {
+    await client.end();
+  }
 }
 
 /** A transaction of a user, as the SDK makes it. */

@@ -18,6 +18,11 @@ export class Pending {
     this.#clock = clock;
   }
 
+  /** The server works, or would be asked to when the client goes on. */
+  get isBusy(): boolean {
+    return this.#outstanding > 0 || this.#unsynced;
+  }
+
   onForward(type: string): void {
     if (type === 'Q' || type === 'S' || type === 'F') this.#outstanding += 1;
     this.#unsynced = type !== 'S' && (this.#unsynced || EXTENDED.includes(type));

@@ -36,6 +36,18 @@ interface SignedIn extends Credential {
   readonly backend: Backend;
 }
 
+type Start = Extract<Startup, { kind: 'start' }>;
+
+/** A client whose SVID has been verified, and whose role is known. */
+interface Verified {
+  readonly chain: readonly Buffer[];
+  readonly peer: string;
+  readonly role: string;
+  readonly trustDomain: string;
+  /** Of its certificate, milliseconds. */
+  readonly notAfter: number;
+}
+
 interface Guest {
   readonly peer: string;
   readonly session: Session;
@@ -47,7 +59,7 @@ interface Guest {
 export class Reception {
   readonly #parts: ReceptionParts;
   readonly #guests = new Map<string, Guest>();
-  #admitted = 0;
+  #places = 0;
 
   constructor(parts: ReceptionParts) {
     this.#parts = parts;
@@ -57,7 +69,6 @@ export class Reception {
   async receive(socket: TLSSocket): Promise<void> {
     socket.on('error', (error) => this.#parts.log.debug('a client broke off', { error }));
     let peer: string | undefined;
-    this.#admitted += 1;
     try {
       const chain = peerChain(socket);
       const verified = this.#verify(socket, chain);
@@ -70,8 +81,6 @@ export class Reception {
       await this.#serve(socket, startup, verified, chain);
     } catch (error) {
       this.refuse(socket, error, peer);
-    } finally {
-      this.#admitted -= 1;
     }
   }
 
@@ -92,7 +101,11 @@ export class Reception {
   cancel(pid: number, secret: number, peer?: string): void {
     const guest = this.#guests.get(keyOf(pid, secret));
     if (guest === undefined || (peer !== undefined && peer !== guest.peer)) return;
-    cancelBackend(this.#parts.address, guest.backend).catch((error) => {
+    this.#cancel(guest.backend);
+  }
+
+  #cancel(backend: Backend): void {
+    cancelBackend(this.#parts.address, backend).catch((error) => {
       this.#parts.log.warn('a cancel request did not reach the database', { error });
     });
   }
@@ -129,16 +142,28 @@ export class Reception {
 
   async #serve(
     socket: TLSSocket,
-    startup: Extract<Startup, { kind: 'start' }>,
+    startup: Start,
     { id, notAfter }: VerifiedX509Svid,
     chain: readonly Buffer[],
   ): Promise<void> {
-    const { database, roles, clock, random, workload } = this.#parts;
+    const { database, roles } = this.#parts;
     const peer = id.toString();
     const role = roles.get(peer);
     if (role === undefined) throw new Fault('DATABASE_ROLE_UNMAPPED', 'no database role is mapped to this workload');
     if (startup.database !== database) throw new Fault('DATABASE_ACCESS_DENIED', 'the gate leads to another database');
-    if (this.#admitted > LIMITS.databaseSessions.value) throw new Fault('LIMIT_EXCEEDED', 'too many clients at once');
+    if (this.#places >= LIMITS.databaseSessions.value) throw new Fault('LIMIT_EXCEEDED', 'too many clients at once');
+    this.#places += 1;
+    try {
+      await this.#host(socket, startup, { chain, peer, role, trustDomain: id.trustDomain, notAfter });
+    } finally {
+      this.#places -= 1;
+    }
+  }
+
+  /** One session, from the login to its end. */
+  async #host(socket: TLSSocket, startup: Start, guest: Verified): Promise<void> {
+    const { clock, random, workload } = this.#parts;
+    const { chain, peer, role, trustDomain, notAfter } = guest;
     const { backend, login, expiresAt } = await this.#login(role, startup.parameters);
     const key = { pid: random.bytes(4).readUInt32BE(0) & 0x7fff_ffff, secret: random.bytes(4).readUInt32BE(0) };
     const session = new Session({
@@ -146,9 +171,10 @@ export class Reception {
       client: socket,
       backend,
       peer,
-      trustDomain: id.trustDomain,
+      trustDomain,
       role,
       login,
+      cancel: () => this.#cancel(backend),
     });
     const recheck = (): void => {
       try {

@@ -19,8 +19,12 @@ export interface SessionParts extends ContextParts, Guest {
   readonly client: Duplex;
   readonly backend: Backend;
   readonly log: Log;
+  /** Stops what the server is doing for this session. */
+  readonly cancel: () => void;
 }
 
+/** Bind, Close, Describe, Execute, Flush, Sync, function call, COPY's data, end and failure, Terminate. */
+const PASSED_ON = new Set([...'BCDEHSFdcfX']);
 const LINGER_MILLIS = 1000;
 const TRACEPARENT_LENGTH = 55;
 
@@ -61,6 +65,8 @@ export class Session {
     const id = this.#refusals.leave(code, this.#transactions.current);
     const told = { severity: 'FATAL', sqlState: sqlStateOf(code), code, sentence: fault.message, id } as const;
     if (!this.#midMessage) this.#parts.client.write(errorResponse(told));
+    // A statement under way would go on, and might even commit, until the server next looks at its client.
+    if (this.#pending.isBusy) this.#parts.cancel();
     this.#close();
   }
 
@@ -109,6 +115,7 @@ export class Session {
     const { type, body, bytes } = message;
     if (type === 'Q') return this.#takeQuery(message, readCstring(body, 0)?.text ?? '');
     if (type === 'P') return this.#takeParse(message);
+    if (!PASSED_ON.has(type)) throw new Fault('ARGUMENT_INVALID', 'no such message is passed on');
     if (mentionsToken(body.toString('latin1'))) throw misplaced();
     await this.#forward(type, bytes);
   }
@@ -150,11 +157,17 @@ export class Session {
     if (!(await this.#pending.untilIdle()) || this.#pending.status !== 'T') return this.#refuse(misplaced());
     try {
       if (statement.kind === 'traceparent') this.#setTraceparent(statement.value);
-      else await setContext(statement.token, this.#parts, this.#queries, this.#transactions);
+      else await this.#setContext(statement.token);
     } catch (error) {
       return this.#ended ? undefined : this.#refuse(toFault(error));
     }
     await this.#toClient(Buffer.concat([commandComplete('SET'), readyForQuery(this.#pending.status)]));
+  }
+
+  async #setContext(token: string): Promise<void> {
+    await setContext(token, this.#parts, this.#queries, this.#transactions);
+    // It may have been revoked while the server was asked.
+    this.assertUserStands();
   }
 
   #setTraceparent(value: string): void {
@@ -191,7 +204,7 @@ export class Session {
 
   /** The notice of the verifying function is not the client's: it is told by the gate's own, once and with an id. */
   async #onNotice(bytes: Buffer, body: Buffer): Promise<void> {
-    if (this.#refusals.stateOf(body) === NO_CONTEXT_STATE) this.#transactions.current.touched = true;
+    if (this.#refusals.stateOf(body) === NO_CONTEXT_STATE) this.#transactions.workedWithoutContext();
     else await this.#toClient(bytes);
   }
 

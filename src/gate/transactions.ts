@@ -38,6 +38,12 @@ export class Transactions {
     this.#began = began;
   }
 
+  /** The server saw no context where a table asked for one: one that was there has gone, by ROLLBACK TO or a transaction that began unseen. */
+  workedWithoutContext(): void {
+    if (this.#current.context !== undefined) this.finish('rollback');
+    this.#current.touched = true;
+  }
+
   /** Notice for a client that worked without a context, once a transaction. */
   noContextNotice(): Buffer | undefined {
     if (!this.#current.lacksContext()) return undefined;

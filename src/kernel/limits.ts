@@ -29,7 +29,7 @@ export const LIMITS = {
     value: 10_000,
     why: 'startup message of the PostgreSQL protocol, as PostgreSQL itself limits it',
   },
-  databaseSessions: { value: 80, why: 'clients of one gate at once' },
+  databaseSessions: { value: 200, why: 'clients of one gate at once' },
   edgeSessions: { value: 100_000, why: 'sessions of one edge at once' },
   edgeLoginAttempts: { value: 10_000, why: 'sign-ins of one edge under way at once' },
   edgeLoginAttemptsPerBrowser: { value: 5, why: 'sign-ins of one browser under way at once' },

@@ -123,7 +123,7 @@ function isProgram(pid: number): boolean {
   }
 }
 
-function commandOf(pid: number): string {
+export function commandOf(pid: number): string {
   return readOf(pid, 'cmdline');
 }
 

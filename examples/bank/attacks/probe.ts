@@ -1,6 +1,7 @@
 // An attacker's program: reads one attack as JSON from its standard input, carries it out with the identity that it was started with
 // (or none), and writes what it saw as JSON.
 import { connectWorkload } from 'hauberk/sdk';
+import { askAgent } from './agent.ts';
 import { databaseAttack } from './database.ts';
 import { dial } from './dial.ts';
 import { type Attack, describeError, type Seen } from './seen.ts';
@@ -20,6 +21,8 @@ async function carryOut(attack: Attack): Promise<Seen> {
         const { status } = await workload.fetch(attack.url);
         return { status };
       }
+      case 'agent':
+        return await askAgent(attack);
       case 'dial':
         return await dial(attack, attack.certificate === 'own' ? await connectWorkload() : undefined);
       case 'database':

@@ -2,6 +2,7 @@ export type Attack =
   | { readonly kind: 'identity' }
   /** A request by the SDK, as an honest service sends it. */
   | { readonly kind: 'fetch'; readonly url: string }
+  | AgentAttack
   | DialAttack
   | DatabaseAttack
   | {
@@ -11,6 +12,16 @@ export type Attack =
       readonly tls: boolean;
       readonly database: string;
     };
+
+/** One gRPC request to the agent's socket. */
+export interface AgentAttack {
+  readonly kind: 'agent';
+  readonly method: string;
+  /** Whether it carries the security header of the Workload Endpoint. */
+  readonly header: boolean;
+  /** Protobuf, base64. */
+  readonly message: string;
+}
 
 /** One request over TLS whose every byte the attacker chooses. */
 export interface DialAttack {

@@ -24,6 +24,7 @@ export async function refusedAtTheDatabase(context: Context, record: Record, peo
   await attacker.forgedContext();
   await attacker.replayedContext();
   await attacker.roleChange();
+  await attacker.noCertificate();
   await attacker.unmappedWorkload();
   await attacker.foreignToken();
   await direct(context, record);
@@ -98,6 +99,14 @@ class Attacker {
     ]);
   }
 
+  /** A client of PostgreSQL that asks the gate for a role by its name and a password, as it would ask any server. */
+  async noCertificate(): Promise<void> {
+    const gate = this.#context.services['platform/gate'];
+    const seen = await probe(this.#context, undefined, { kind: 'direct', ...gate, tls: true, database: 'bank' });
+    const wrong = open(seen.steps ?? []);
+    await this.#all('no-certificate', 'PEER_CERTIFICATE_MISSING', seen.steps ?? [], wrong, '');
+  }
+
   /** A workload that may carry alice's token, but that no line of the gate's document names. */
   async unmappedWorkload(): Promise<void> {
     const seen = await this.#attack('no-context', {}, 'bank-a/insider');
@@ -132,7 +141,7 @@ class Attacker {
       name: `database-${name}`,
       expected,
       link: 'database',
-      peer,
+      ...(peer === '' ? {} : { peer }),
       seen: first ?? {},
       wrong: [
         ...wrong,
@@ -145,7 +154,10 @@ class Attacker {
   async #unlike(steps: readonly Step[], expected: string, peer = peerOf(ACCOUNTS)): Promise<readonly string[]> {
     const wrong = await Promise.all(
       steps.map(async (seen) => {
-        const found = await this.#record.differences({ expected, link: 'database', peer, seen });
+        const found = await this.#record.differences({
+          ...{ expected, link: 'database', seen },
+          ...(peer === '' ? {} : { peer }),
+        });
         return [...found, ...databaseLeaksNothing(seen)].map((problem) => `"${seen.step}": ${problem}`);
       }),
     );

@@ -31,6 +31,7 @@ export async function refusedAtTheEdge(context: Context, record: Record, people:
   await forgedIdentityHeaders(context, record, people);
   await doubledAuthorization(context, record, people);
   await otherTenantRoute(context, record, people);
+  await crossSiteRequest(context, record, people);
   await otherBrowsersLogin(context, record);
   await impostorService(context, record, people);
 }
@@ -163,6 +164,35 @@ async function otherTenantRoute(context: Context, record: Record, { alice }: Peo
     user: alice.spiffeId,
     seen: jsonOf(answer.body),
     wrong: [...statusIs(answer, 403), ...leaksNothing(answer)],
+  });
+}
+
+/** Another site's page makes bob's browser pay: the cookie comes along, and so does the name of the site. */
+async function crossSiteRequest(context: Context, record: Record, { bob }: People): Promise<void> {
+  const reference = `cross-site-${Date.now()}`;
+  const answer = await bob.browser.send(`${context.edge.http}/bank-b/payments`, {
+    method: 'POST',
+    headers: [
+      ['Accept', 'application/json'],
+      ['Content-Type', 'text/plain'],
+      ['Origin', 'https://evil.example'],
+      ['Sec-Fetch-Site', 'cross-site'],
+    ],
+    body: JSON.stringify({ to: 'evil', amountCents: 1, reference }),
+  });
+  const ledger = await bob.browser.fetch(`${context.edge.http}/bank-b/ledger`);
+  await record.refused({
+    name: 'cross-site-request',
+    expected: 'REQUEST_CROSS_SITE',
+    link: 'edge',
+    workload: EDGE,
+    user: bob.spiffeId,
+    seen: jsonOf(answer.body),
+    wrong: [
+      ...statusIs(answer, 403),
+      ...leaksNothing(answer),
+      ...(ledger.status === 200 && !ledger.body.includes(reference) ? [] : ['it was paid']),
+    ],
   });
 }
 

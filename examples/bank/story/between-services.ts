@@ -5,7 +5,7 @@ import { jsonOf } from './http.ts';
 import { leaksNothing, statusIs } from './leaks.ts';
 import { type People, requestIdOf } from './people.ts';
 import { pause, type Record } from './record.ts';
-import { expiryOf, signedAnew, unsigned, withOtherUser } from './tokens.ts';
+import { expiryOf, minterRequest, signedAnew, unsigned, withOtherUser } from './tokens.ts';
 
 const A = 'spiffe://bank-a';
 const ACCOUNTS = 'bank-a/account-service';
@@ -19,13 +19,13 @@ export async function refusedBetweenServices(
   accounts: readonly string[],
 ): Promise<void> {
   const stolen = await steal(context, people);
-  const refuse = (attack: Attack): Promise<void> => refused(context, record, attack);
-  for (const attack of dials(stolen, people)) await refuse(attack);
+  for (const attack of dials(people)) await refused(context, record, attack, await steal(context, people));
   await impostor(context, record);
   await otherUsersResource(context, record, people, accounts);
   await unregisteredProcess(context, record);
+  await atTheAgent(context, record);
   await pause(Math.max(0, expiryOf(stolen.txnToken) + PAST_MILLIS - Date.now()));
-  await refuse({ name: 'expired-token', from: 'bank-a/insider', expected: 'TOKEN_EXPIRED', token: stolen.txnToken });
+  await refused(context, record, { name: 'expired-token', from: 'bank-a/insider', expected: 'TOKEN_EXPIRED' }, stolen);
 }
 
 interface Stolen {
@@ -55,49 +55,71 @@ interface Attack {
   readonly peer?: string;
   readonly to?: string;
   readonly path?: string;
-  readonly token: string;
+  /** What is made of what was stolen; absent: the token itself. */
+  readonly token?: (stolen: Stolen) => string;
   readonly tokens?: number;
   readonly status?: number;
 }
 
-function dials({ txnToken: token, internalJwt }: Stolen, { carol }: People): readonly Attack[] {
+function dials({ carol }: People): readonly Attack[] {
   const insider = { from: 'bank-a/insider' };
   return [
-    { name: 'cross-bank-dial', expected: 'PEER_TRUST_DOMAIN_UNKNOWN', from: 'bank-b/payment-service', peer: '', token },
+    { name: 'cross-bank-dial', expected: 'PEER_TRUST_DOMAIN_UNKNOWN', from: 'bank-b/payment-service', peer: '' },
     {
-      ...{ name: 'unlisted-caller', expected: 'POLICY_NO_RULE_MATCHES', status: 403, token },
+      ...{ name: 'unlisted-caller', expected: 'POLICY_NO_RULE_MATCHES', status: 403 },
       ...{ from: ACCOUNTS, to: 'bank-a/user-service', path: '/profile' },
     },
-    { name: 'no-certificate', expected: 'PEER_CERTIFICATE_MISSING', from: '', certificate: 'none', peer: '', token },
+    { name: 'no-certificate', expected: 'PEER_CERTIFICATE_MISSING', from: '', certificate: 'none', peer: '' },
     {
-      ...{ name: 'self-signed-certificate', expected: 'PEER_CHAIN_UNTRUSTED', from: '', peer: '', token },
+      ...{ name: 'self-signed-certificate', expected: 'PEER_CHAIN_UNTRUSTED', from: '', peer: '' },
       certificate: { selfSignedAs: `${A}/api-gateway` },
     },
     {
-      ...{ name: 'unnamed-platform-workload', expected: 'POLICY_NO_RULE_MATCHES', status: 403, token },
+      ...{ name: 'unnamed-platform-workload', expected: 'POLICY_NO_RULE_MATCHES', status: 403 },
       ...{ from: 'platform/stray', peer: 'spiffe://platform.example/stray' },
     },
     {
-      ...{ name: 'wrong-audience-token', expected: 'TOKEN_AUDIENCE_MISMATCH', token },
+      ...{ name: 'wrong-audience-token', expected: 'TOKEN_AUDIENCE_MISMATCH' },
       ...{ from: 'bank-b/payment-service', to: 'bank-b/ledger-service', path: '/ledger' },
     },
     {
       ...insider,
       name: 'changed-token',
       expected: 'TOKEN_SIGNATURE_INVALID',
-      token: withOtherUser(token, carol.spiffeId),
+      token: ({ txnToken }) => withOtherUser(txnToken, carol.spiffeId),
     },
-    { ...insider, name: 'resigned-token', expected: 'TOKEN_SIGNATURE_INVALID', token: signedAnew(token) },
-    { ...insider, name: 'unregistered-minter', expected: 'MINTER_UNKNOWN', token: signedAnew(token, 'attacker') },
-    { ...insider, name: 'unsigned-token', expected: 'TOKEN_ALGORITHM_REFUSED', token: unsigned(token) },
-    { ...insider, name: 'other-kind-of-token', expected: 'TOKEN_KIND_MISMATCH', token: internalJwt },
-    { ...insider, name: 'doubled-token', expected: 'TOKEN_DUPLICATED', status: 400, token, tokens: 2 },
+    {
+      ...insider,
+      name: 'resigned-token',
+      expected: 'TOKEN_SIGNATURE_INVALID',
+      token: ({ txnToken }) => signedAnew(txnToken),
+    },
+    {
+      ...insider,
+      name: 'unregistered-minter',
+      expected: 'MINTER_UNKNOWN',
+      token: ({ txnToken }) => signedAnew(txnToken, 'attacker'),
+    },
+    {
+      ...insider,
+      name: 'unsigned-token',
+      expected: 'TOKEN_ALGORITHM_REFUSED',
+      token: ({ txnToken }) => unsigned(txnToken),
+    },
+    {
+      ...insider,
+      name: 'other-kind-of-token',
+      expected: 'TOKEN_KIND_MISMATCH',
+      token: ({ internalJwt }) => internalJwt,
+    },
+    { ...insider, name: 'doubled-token', expected: 'TOKEN_DUPLICATED', status: 400, tokens: 2 },
   ];
 }
 
-async function refused(context: Context, record: Record, attack: Attack): Promise<void> {
-  const { name, expected, from, to = ACCOUNTS, status = 401, token } = attack;
-  const seen = await dial(context, attack);
+async function refused(context: Context, record: Record, attack: Attack, stolen: Stolen): Promise<void> {
+  const { name, expected, from, to = ACCOUNTS, status = 401 } = attack;
+  const token = attack.token?.(stolen) ?? stolen.txnToken;
+  const seen = await dial(context, attack, token);
   const peer = attack.peer ?? (from === 'bank-a/insider' ? `${A}/api-gateway` : `spiffe://${from}`);
   await record.refused({
     ...{ name, expected, link: 'service', workload: `spiffe://${to}`, seen },
@@ -157,8 +179,32 @@ async function unregisteredProcess(context: Context, record: Record): Promise<vo
   });
 }
 
-async function dial(context: Context, attack: Attack): Promise<Seen> {
-  const { from, to = ACCOUNTS, path = '/accounts', certificate = 'own', token, tokens = 1 } = attack;
+/** A registered workload is refused too: without the security header, and when it would have its own key mint tokens for its bank. */
+async function atTheAgent(context: Context, record: Record): Promise<void> {
+  const service = 'bank-a/insider';
+  const fetch = { kind: 'agent', method: '/SpiffeWorkloadAPI/FetchX509SVID', message: '' };
+  const bare = await probe(context, service, { ...fetch, header: false });
+  record.expect(
+    bare.code === 'IDENTITY_HEADER_MISSING' && bare.rows === 0,
+    `the agent asks for the security header: ${JSON.stringify(bare)}`,
+  );
+  const honest = await probe(context, service, { ...fetch, header: true });
+  record.expect(honest.rows === 1, `the same request with the header is answered: ${JSON.stringify(honest)}`);
+  const method = '/hauberk.workload.v1.EnforcementPoint/RegisterMinter';
+  const minter = await probe(context, service, {
+    kind: 'agent',
+    method,
+    header: true,
+    message: minterRequest('bank-a'),
+  });
+  record.expect(
+    minter.code === 'MINTER_NOT_AUTHORIZED' && minter.rows === 0,
+    `the agent registers no minter that the trust domain did not name: ${JSON.stringify(minter)}`,
+  );
+}
+
+async function dial(context: Context, attack: Attack, token: string): Promise<Seen> {
+  const { from, to = ACCOUNTS, path = '/accounts', certificate = 'own', tokens = 1 } = attack;
   const endpoint = context.services[to];
   if (endpoint === undefined) return { note: `no service ${to}` };
   const { host, port } = endpoint;

@@ -28,6 +28,19 @@ export function unsigned(token: string): string {
   return `${encode({ ...partOf(token, 0), alg: 'none' })}.${encode(partOf(token, 1))}.`;
 }
 
+/** `RegisterMinterRequest` for a key of the attacker's, base64 of its protobuf: fields 1, 2 and 3 are texts. */
+export function minterRequest(trustDomain: string): string {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = { ...publicKey.export({ format: 'jwk' }), alg: 'ES256', kid: 'attackers-own-key' };
+  const fields = [trustDomain, JSON.stringify(jwk), 'txn-token'].map((text, index) => {
+    const bytes = Buffer.from(text);
+    const { length } = bytes;
+    const size = length < 128 ? [length] : [(length & 0x7f) | 0x80, length >> 7];
+    return Buffer.concat([Buffer.from([((index + 1) << 3) | 2, ...size]), bytes]);
+  });
+  return Buffer.concat(fields).toString('base64');
+}
+
 function partOf(token: string, index: number): Json {
   return jsonOf(Buffer.from(token.split('.')[index] ?? '', 'base64url').toString());
 }

@@ -100,7 +100,7 @@ function spawnServer(
     log_min_error_statement: 'panic',
     log_parameter_max_length_on_error: '0',
     log_line_prefix: '%m [%p] %q%u ',
-    max_connections: '100',
+    max_connections: '230',
     shared_buffers: '16MB',
     jit: 'off',
     max_wal_size: '128MB',
