@@ -194,6 +194,7 @@ export const REASON_CODES = {
   UPSTREAM_AUTHORITY_UNAVAILABLE: unavailable('the upstream authority signs nothing at the moment'),
   KEY_UNREADABLE: config('a private key cannot be read: the passphrase is wrong or the file is damaged'),
   DISK_FULL: { meaning: 'the disk is full', grpc: 'RESOURCE_EXHAUSTED', http: 507, exit: 74 },
+  KEY_SERVICE_UNAVAILABLE: unavailable('the service that holds the keys did not answer, or refused'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

@@ -45,6 +45,7 @@ export const LIMITS = {
     value: 1000,
     why: 'waiting receipts beyond which an agent takes none of callers that no entry matches',
   },
+  keyServiceAnswerBytes: { value: 64 * 1024, why: 'one answer of a key management service' },
   issueBatch: { value: 500, why: 'identities issued in one call' },
   authoritySlots: { value: 32, why: 'keys of one kind in the bundle of one trust domain' },
   entrySelectors: { value: 128, why: 'selectors of one registration entry' },

@@ -1,0 +1,113 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyManager, KeyType } from '#authority';
+import { Fault, type Secret } from '#kernel';
+import { generateKey, signWith } from '../local-key.ts';
+import { makePrivateDirectory, readOptional, STAGING, writePrivateFile } from './private-file.ts';
+import { isSealed, Seal } from './seal.ts';
+
+export interface DiskKeyManagerOptions {
+  /** Seals every key; keys that were plain are sealed when they are first used. Without it they are plain. */
+  readonly passphrase?: Secret;
+}
+
+const SUFFIX = '.key';
+
+/**
+ * Keys as files of mode 0600 in a directory of mode 0700, written atomically; sealed when there is a passphrase, else PKCS#8 in PEM. A file that is
+ * damaged is put aside as `….damaged` and its key is as good as lost.
+ */
+export class DiskKeyManager implements KeyManager {
+  readonly #directory: string;
+  readonly #seal: Seal | undefined;
+  readonly #keys = new Map<string, KeyObject>();
+
+  private constructor(directory: string, seal: Seal | undefined) {
+    this.#directory = directory;
+    this.#seal = seal;
+  }
+
+  /** Throws `DIRECTORY_UNWRITABLE` when the directory cannot be made, `KEY_UNREADABLE` for a wrong or missing passphrase. */
+  static async open(directory: string, { passphrase }: DiskKeyManagerOptions = {}): Promise<DiskKeyManager> {
+    await makePrivateDirectory(directory);
+    for (const name of await readdir(directory))
+      if (name.endsWith(`${SUFFIX}${STAGING}`)) await rm(join(directory, name), { force: true });
+    return new DiskKeyManager(directory, passphrase === undefined ? undefined : await Seal.open(directory, passphrase));
+  }
+
+  async generate(name: string, type: KeyType): Promise<Buffer> {
+    if ((await this.#load(name)) !== undefined) throw new Fault('ALREADY_EXISTS', 'a key of this name exists');
+    const key = await generateKey(type);
+    await this.#write(name, key);
+    this.#keys.set(name, key);
+    return publicSpki(key);
+  }
+
+  async find(name: string): Promise<Buffer | undefined> {
+    const key = await this.#load(name);
+    return key === undefined ? undefined : publicSpki(key);
+  }
+
+  sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
+    const known = this.#keys.get(name);
+    return known === undefined ? this.#signWithLoaded(name, data) : signWith(known, data);
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#keys.delete(name);
+    await rm(this.#path(name), { force: true });
+  }
+
+  async #signWithLoaded(name: string, data: Uint8Array): Promise<Buffer> {
+    const key = await this.#load(name);
+    if (key === undefined) throw new Fault('NOT_FOUND', 'no key of this name');
+    return signWith(key, data);
+  }
+
+  async #load(name: string): Promise<KeyObject | undefined> {
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const path = this.#path(name);
+    const text = await readOptional(path);
+    if (text === undefined) return undefined;
+    if (isSealed(text) && this.#seal === undefined)
+      throw new Fault('KEY_UNREADABLE', `${path} is sealed: it needs the passphrase`);
+    const key = this.#read(name, text);
+    if (key === undefined) await rename(path, `${path}.damaged`);
+    else {
+      this.#keys.set(name, key);
+      if (!isSealed(text) && this.#seal !== undefined) await this.#write(name, key);
+    }
+    return key;
+  }
+
+  #read(name: string, text: string): KeyObject | undefined {
+    const pkcs8 = isSealed(text) ? this.#seal?.open(name, text) : text;
+    if (pkcs8 === undefined) return undefined;
+    try {
+      return createPrivateKey(typeof pkcs8 === 'string' ? pkcs8 : { key: pkcs8, format: 'der', type: 'pkcs8' });
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #write(name: string, key: KeyObject): Promise<void> {
+    const seal = this.#seal;
+    const content =
+      seal === undefined
+        ? key.export({ type: 'pkcs8', format: 'pem' })
+        : seal.seal(name, key.export({ type: 'pkcs8', format: 'der' }));
+    await writePrivateFile(this.#path(name), content);
+  }
+
+  #path(name: string): string {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(name))
+      throw new Fault('ARGUMENT_INVALID', 'a key name has characters of a-z 0-9 . _ -');
+    return join(this.#directory, `${name}${SUFFIX}`);
+  }
+}
+
+function publicSpki(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ type: 'spki', format: 'der' });
+}
