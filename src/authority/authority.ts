@@ -18,6 +18,8 @@ export interface AuthorityOptions {
   readonly random: Random;
   /** Of CAs and of the keys that sign tokens. */
   readonly caTtlSeconds: number;
+  /** The bundle's sequence goes on from here when the journal is new, so that it never falls. */
+  readonly sequenceFloor?: number;
   /** `ec-p256` where none is said. */
   readonly keyType?: KeyType;
   /** `iss` of JWT-SVIDs, where OpenID Connect discovery is served. */

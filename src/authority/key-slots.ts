@@ -17,6 +17,7 @@ export interface KeySlotsOptions {
   readonly keyManager: KeyManager;
   readonly journal: AuthorityJournal;
   readonly clock: Clock;
+  readonly sequenceFloor?: number;
   readonly make: (kind: AuthorityKind) => Promise<NewSlot>;
 }
 
@@ -49,7 +50,7 @@ export class KeySlots implements Closeable {
 
   constructor(options: KeySlotsOptions) {
     this.#options = options;
-    this.#bundle = { trustDomain: options.trustDomain, ...bundleContent([], []), sequence: 0 };
+    this.#bundle = { trustDomain: options.trustDomain, ...bundleContent([], []), sequence: options.sequenceFloor ?? 0 };
   }
 
   /** Loads what the journal remembers, replaces what this process cannot sign with, and starts to rotate by time. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Fault } from '#kernel';
+import { authoritySchema } from './authority-config.ts';
 import { nodeAttestorsSchema } from './node-attestors.ts';
 
 const limitName = z.enum(['attestation', 'renewal', 'status', 'publish', 'x509', 'jwt', 'wit']);
@@ -19,6 +20,7 @@ const schema = z.strictObject({
     .optional(),
   /** Ways for nodes to attest, by trust domain, beside join tokens. */
   nodeAttestors: z.record(z.string(), nodeAttestorsSchema).optional(),
+  authority: authoritySchema.optional(),
   sync: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65535) }),
 });
 

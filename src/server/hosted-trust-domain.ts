@@ -1,12 +1,11 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Authority, type IssuedX509Svid } from '#authority';
 import type { Clock, Closeable, Random, Scheduled } from '#kernel';
-import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { isTainted, parseTrustDomain, SpiffeId, type TrustDomain, type X509BundleSet, x509Bundle } from '#spiffe';
 import type { BundleResource, TrustDomainResource } from '#wire';
 import { pemCertificates } from '#x509';
+import { type AuthorityPlace, openAuthorityParts } from './authority-parts.ts';
 
 const SERVER_SVID_SECONDS = 3600;
 const REFRESH_HINT_SECONDS = 300;
@@ -40,23 +39,12 @@ export class HostedTrustDomain implements Closeable {
     this.#clock = clock;
   }
 
-  static async open(
-    resource: TrustDomainResource,
-    directory: string,
-    clock: Clock,
-    random: Random,
-  ): Promise<HostedTrustDomain> {
+  static async open(resource: TrustDomainResource, place: AuthorityPlace, random: Random): Promise<HostedTrustDomain> {
+    const { clock, sequenceFloor } = place;
     const trustDomain = parseTrustDomain(resource.name);
-    const keyManager = await DiskKeyManager.open(join(directory, 'keys', trustDomain));
-    const journal = diskJournal(join(directory, 'keys', trustDomain, 'authority.json'));
-    const authority = new Authority({
-      trustDomain,
-      keyManager,
-      journal,
-      clock,
-      random,
-      caTtlSeconds: resource.caTtlSeconds,
-    });
+    const parts = await openAuthorityParts(trustDomain, place);
+    const { caTtlSeconds } = resource;
+    const authority = new Authority({ ...parts, trustDomain, clock, random, caTtlSeconds, sequenceFloor });
     await authority.ready();
     const hosted = new HostedTrustDomain(trustDomain, authority, clock);
     await hosted.#renew();

@@ -6,8 +6,9 @@ import { type Clock, type Closeable, Fault, type Log, type Random } from '#kerne
 import { Ledger } from '#ledger';
 import { JoinTokenAttestor } from '#plugins/node-attestor/join-token';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
-import { type Committed, type JoinToken, Registry, type ResourceChange } from '#registry';
+import { type Committed, type Draft, type JoinToken, Registry, type ResourceChange, type Store } from '#registry';
 import type { BundleResource, TrustDomainResource } from '#wire';
+import type { AuthorityConfig } from './authority-config.ts';
 import type { Plan } from './documents.ts';
 import { HostedTrustDomain } from './hosted-trust-domain.ts';
 import { Nodes } from './nodes.ts';
@@ -15,6 +16,7 @@ import { Recorder } from './recorder.ts';
 
 export interface StateOptions {
   readonly dataDir: string;
+  readonly authority?: AuthorityConfig | undefined;
   /** Ways for nodes of a trust domain to attest, beside join tokens. */
   readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
   readonly clock: Clock;
@@ -39,16 +41,18 @@ export class State implements Closeable {
   readonly options: StateOptions;
   readonly nodes: Nodes;
   readonly #hosted = new Map<string, HostedTrustDomain>();
+  readonly #store: Store;
   readonly #closers: (() => Promise<void>)[];
   readonly #followers: (() => Promise<void>)[] = [];
 
   private constructor(
     options: StateOptions,
-    registry: Registry,
+    { registry, store }: { readonly registry: Registry; readonly store: Store },
     ledger: Ledger,
     recorder: Recorder,
     closers: (() => Promise<void>)[],
   ) {
+    this.#store = store;
     this.options = options;
     this.registry = registry;
     this.ledger = ledger;
@@ -78,7 +82,7 @@ export class State implements Closeable {
     const recorder = new Recorder(ledger, clock, random);
     const registry = await Registry.open({ store, clock, random, receipts: recorder });
     const closers = [() => registry.close(), () => store.close(), () => ledgerStore.close()];
-    const state = new State(options, registry, ledger, recorder, closers);
+    const state = new State(options, { registry, store }, ledger, recorder, closers);
     for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
     return state;
   }
@@ -183,8 +187,10 @@ export class State implements Closeable {
 
   /** Opens the authority, and keeps its bundle in the registry of its own and of every trust domain that federates with it. */
   async #host(resource: TrustDomainResource): Promise<void> {
-    const { dataDir, clock, random, log } = this.options;
-    const hosted = await HostedTrustDomain.open(resource, dataDir, clock, random);
+    const { dataDir, clock, random, log, authority: config } = this.options;
+    const published = this.registry.find<BundleResource>('Bundle', resource.name, resource.name);
+    const place = { dataDir, clock, config, store: this.#store, sequenceFloor: published?.sequence ?? 0 };
+    const hosted = await HostedTrustDomain.open(resource, place, random);
     this.#hosted.set(resource.name, hosted);
     // Until this has returned, nothing that is new in the bundle signs.
     hosted.authority.onBundleChange(async () => {
@@ -199,6 +205,13 @@ export class State implements Closeable {
   }
 
   async #publishBundle(bundle: BundleResource): Promise<void> {
-    await this.commit(bundle.trustDomain, [{ kind: 'Bundle', key: bundle.trustDomain, body: bundle }], 'authority');
+    const name = bundle.trustDomain;
+    // Another server of the trust domain may have published a newer one already.
+    const publish = (draft: Draft): void => {
+      const present = draft.find<BundleResource>('Bundle', name, name);
+      if (present === undefined || present.sequence <= bundle.sequence)
+        draft.add(name, { kind: 'Bundle', key: name, body: bundle });
+    };
+    await this.commit(name, publish, 'authority');
   }
 }

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+const path = z.string().min(1);
+
+/** Where the private keys of the authorities live. Servers of one store need one place for them all: `aws-kms`. */
+const keysSchema = z.discriminatedUnion('kind', [
+  /** Files below the data directory; plain unless a passphrase seals them. */
+  z.strictObject({ kind: z.literal('disk'), passphraseFile: path.optional() }),
+  z.strictObject({ kind: z.literal('memory') }),
+  z.strictObject({
+    kind: z.literal('aws-kms'),
+    region: z.string().min(1),
+    endpoint: z.url().optional(),
+    /** AWS's shared credentials file. */
+    credentialsFile: path,
+    profile: z.string().min(1).optional(),
+    /** Servers of one group share their keys. */
+    group: z.string().min(1),
+  }),
+]);
+
+export const authoritySchema = z.strictObject({
+  keys: keysSchema.optional(),
+  keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-4096']).optional(),
+});
+
+export type AuthorityConfig = z.output<typeof authoritySchema>;

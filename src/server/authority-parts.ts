@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AuthorityJournal, KeyManager, KeyType } from '#authority';
+import { type Clock, Fault, Secret } from '#kernel';
+import { AwsKmsKeyManager, sharedCredentials } from '#plugins/key-manager/aws-kms';
+import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
+import { MemoryKeyManager } from '#plugins/key-manager/memory';
+import type { Store } from '#registry';
+import type { TrustDomain } from '#spiffe';
+import type { AuthorityConfig } from './authority-config.ts';
+import { storeJournal } from './store-journal.ts';
+
+/** What an authority stands on. */
+export interface AuthorityParts {
+  readonly keyManager: KeyManager;
+  readonly journal: AuthorityJournal;
+  readonly keyType: KeyType;
+}
+
+export interface AuthorityPlace {
+  readonly dataDir: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly config?: AuthorityConfig | undefined;
+  /** Of the bundle that was published last. */
+  readonly sequenceFloor: number;
+}
+
+/** Throws `DIRECTORY_UNWRITABLE`, `KEY_UNREADABLE` and `CONFIG_UNREADABLE`. */
+export async function openAuthorityParts(trustDomain: TrustDomain, place: AuthorityPlace): Promise<AuthorityParts> {
+  const directory = join(place.dataDir, 'keys', trustDomain);
+  const keyManager = await openKeyManager(trustDomain, directory, place);
+  const journal = storeJournal(place.store, trustDomain);
+  await adoptDiskJournal(journal, join(directory, 'authority.json'));
+  return { keyManager, journal, keyType: place.config?.keyType ?? 'ec-p256' };
+}
+
+async function openKeyManager(
+  trustDomain: TrustDomain,
+  directory: string,
+  { config, clock }: AuthorityPlace,
+): Promise<KeyManager> {
+  const keys = config?.keys ?? { kind: 'disk' };
+  switch (keys.kind) {
+    case 'memory':
+      return new MemoryKeyManager();
+    case 'disk': {
+      const passphrase = keys.passphraseFile === undefined ? undefined : await readSecret(keys.passphraseFile);
+      return DiskKeyManager.open(directory, passphrase === undefined ? {} : { passphrase });
+    }
+    case 'aws-kms': {
+      const { region, endpoint, group, credentialsFile, profile } = keys;
+      return new AwsKmsKeyManager({
+        region,
+        clock,
+        // KMS aliases have no dots.
+        group: `${group}/${trustDomain.replaceAll('.', '_')}`,
+        credentials: sharedCredentials(credentialsFile, profile),
+        ...(endpoint === undefined ? {} : { endpoint }),
+      });
+    }
+  }
+}
+
+/** A server that kept its journal in a file goes on from there. */
+async function adoptDiskJournal(journal: AuthorityJournal, file: string): Promise<void> {
+  if ((await journal.load()) !== undefined) return;
+  const record = await diskJournal(file).load();
+  if (record !== undefined) await journal.save({ ...record, version: 1 }, 0);
+}
+
+async function readSecret(file: string): Promise<Secret> {
+  try {
+    const text = (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
+    if (text !== '') return new Secret(text);
+  } catch (cause) {
+    throw new Fault('CONFIG_UNREADABLE', `${file} cannot be read`, { cause });
+  }
+  throw new Fault('CONFIG_UNREADABLE', `${file} is empty`);
+}
