@@ -23,6 +23,7 @@ export async function connectAgent({ agentSocket, clock, log }: AgentWorkloadOpt
     connect: (name) => point.connect(name),
     registerMinter: (question) => point.registerMinter(question),
     isRevoked: (trustDomain, subject) => point.isRevoked(trustDomain, subject),
+    onRevocation: (listener) => point.enforced.onChange(listener),
     report: (receipt) => point.report(receipt),
     close: () => point.close(),
   };

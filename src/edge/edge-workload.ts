@@ -17,6 +17,8 @@ export interface EdgeWorkload {
   registerMinter(question: MinterQuestion): Promise<MinterResource>;
   /** Whether the user or the session was revoked since it began. */
   isRevoked(trustDomain: string, subject: RevocationSubject): boolean;
+  /** Calls back when something may have been revoked. Hands back what ends it. */
+  onRevocation(listener: () => void): () => void;
   /** Throws when no more receipts are taken: then nothing goes on. */
   report(receipt: Receipt): void;
   close(): Promise<void>;

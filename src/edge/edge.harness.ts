@@ -27,6 +27,7 @@ export class FakeWorkload implements EdgeWorkload {
   readonly services = new Map<string, ServiceResource>();
   readonly revoked = new Set<string>();
   readonly listeners = new Set<() => void>();
+  readonly watchers = new Set<() => void>();
   full = false;
   registrations = 0;
   dialled = 0;
@@ -87,6 +88,16 @@ export class FakeWorkload implements EdgeWorkload {
     return user !== undefined && this.revoked.has(user);
   }
 
+  onRevocation(listener: () => void): () => void {
+    this.watchers.add(listener);
+    return () => this.watchers.delete(listener);
+  }
+
+  revoke(user: string): void {
+    this.revoked.add(user);
+    for (const watcher of this.watchers) watcher();
+  }
+
   report(receipt: Receipt): void {
     if (this.full) throw new Fault('LIMIT_EXCEEDED', 'full');
     this.receipts.push(receipt);
@@ -120,7 +131,7 @@ export interface HouseOptions {
   readonly routes?: readonly unknown[];
 }
 
-/** `fixed`, `hang`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
+/** `fixed`, `hang`, `drip`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
 const service =
   (seen: Seen[]): RequestListener =>
   (incoming, response) => {
@@ -131,6 +142,7 @@ const service =
       if (url.includes('fixed')) return void response.end('fixed');
       seen.push({ method, url, rawHeaders, headers, body: Buffer.concat(chunks).toString() });
       if (url.includes('hang')) return;
+      if (url.includes('drip')) return void response.write('first');
       if (url.includes('cut')) return void incoming.socket.destroy();
       if (url.includes('401-minter')) return void response.writeHead(401, { 'x-hauberk-code': 'MINTER_UNKNOWN' }).end();
       if (url.includes('cookie'))

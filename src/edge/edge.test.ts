@@ -171,6 +171,22 @@ test('denials: other tenant, unknown service, unexpected peer, slow, cut, unknow
   house.workload.revoked.clear();
 });
 
+test('what runs for a revoked session is denied, and cut where its answer has begun; tokens kept for it are not used again', async () => {
+  const { workload, seen } = house;
+  seen.length = 0;
+  workload.receipts.length = 0;
+  const waiting = alice.send(at('/bank-a/hang'));
+  const begun = alice.send(at('/bank-a/drip')).catch((error: unknown) => Object(error).code);
+  while (seen.length < 2 || workload.receipts.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  workload.revoke('spiffe://bank-a/user/1');
+  assert.equal((await alice.send(at('/bank-a/x'))).status, 200);
+  workload.revoke(ALICE);
+  assertDenied(await waiting, 401, 'TOKEN_REVOKED');
+  assert.equal(await begun, 'ECONNRESET');
+  assertDenied(await alice.send(at('/bank-a/x')), 401, 'TOKEN_REVOKED');
+  workload.revoked.clear();
+});
+
 test('no receipt, no answer', async () => {
   house.workload.full = true;
   const answer = await alice.send(at('/bank-a/x'));

@@ -4,7 +4,7 @@ import { isHopByHop } from '#http';
 import { Fault, isFault } from '#kernel';
 import type { Route } from '#routing';
 import { isOwnCookie } from './cookies.ts';
-import { Cancellation, type Sending, send } from './send.ts';
+import { type Cancellation, type Sending, send } from './send.ts';
 
 export interface Forwarding {
   readonly pool: Pool;
@@ -13,6 +13,8 @@ export interface Forwarding {
   readonly route: Route;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
+  /** Ends the request before its time. */
+  readonly cancellation: Cancellation;
   /** Called once, when the answer's head has come and before any of it goes on; what it throws ends the request. */
   readonly onHead: (status: number, headers: IncomingMessage['headers']) => void;
 }
@@ -25,8 +27,7 @@ const OWN_ANSWER: ReadonlySet<string> = new Set(['x-request-id', 'txn-token', 't
  * `DEADLINE_EXCEEDED`, or the fault of the connection, as long as nothing of the answer has been sent; after that the connection is cut.
  */
 export async function forward(forwarding: Forwarding): Promise<void> {
-  const { request, response, route } = forwarding;
-  const cancellation = new Cancellation();
+  const { request, response, route, cancellation } = forwarding;
   const timer = setTimeout(
     () => cancellation.cancel(new Fault('DEADLINE_EXCEEDED', 'the service did not answer in time')),
     route.timeoutMillis,
@@ -36,7 +37,7 @@ export async function forward(forwarding: Forwarding): Promise<void> {
   };
   response.once('close', gone);
   try {
-    await sendAgain(forwarding, cancellation, hasBody(request));
+    await sendAgain(forwarding, hasBody(request));
   } catch (error) {
     if (!response.headersSent) throw cancellation.reason ?? toUpstreamFault(error);
     response.destroy();
@@ -51,8 +52,8 @@ export function assertMethod(method: string): void {
 }
 
 /** A kept connection may have been closed by the service just as it was used: reading is asked once more. */
-async function sendAgain(forwarding: Forwarding, cancellation: Cancellation, hasBody: boolean): Promise<void> {
-  const { pool, request, response, path, headers, onHead, route } = forwarding;
+async function sendAgain(forwarding: Forwarding, hasBody: boolean): Promise<void> {
+  const { pool, request, response, path, headers, onHead, route, cancellation } = forwarding;
   const method = methodOf(request);
   const sending: Sending = {
     ...{ pool, method, path, headers, response, body: hasBody ? request : null },

@@ -7,13 +7,14 @@ import { type Arrival, assertSameOrigin, findValue, isNavigation, receive } from
 import { AuthServiceClient } from './ask-auth-service.ts';
 import { findCookie, SESSION_COOKIE } from './cookies.ts';
 import { sendDenial, sendRedirect } from './denial.ts';
-import { assertMethod, forward } from './forward.ts';
+import { assertMethod, type Forwarding, forward } from './forward.ts';
 import { Link, type LinkOptions } from './link.ts';
 import type { Minters } from './minters.ts';
 import { forwardedFields, type OnwardTokens, onwardFields } from './onward-fields.ts';
 import { type Page, sendPage } from './pages.ts';
 import type { Session, Sessions } from './sessions.ts';
 import { OWN_PREFIX, type SignIn } from './sign-in.ts';
+import { UnderWay } from './under-way.ts';
 import type { Upstreams } from './upstreams.ts';
 import { baseClaims, type UserTokens } from './user-tokens.ts';
 
@@ -41,6 +42,8 @@ export class FrontDoor {
   readonly #table: RouteTable;
   readonly #injected: ReadonlySet<string>;
   readonly #authClient: AuthServiceClient | undefined;
+  readonly #underWay = new UnderWay();
+  readonly #unsubscribe: () => void;
 
   constructor(options: FrontDoorOptions) {
     this.#options = options;
@@ -49,6 +52,9 @@ export class FrontDoor {
     const told = auth.kind === 'external' ? [...auth.authorizationHeaders].map(normalName) : [];
     this.#injected = new Set([...injectedNames(options.routes), ...told]);
     this.#authClient = auth.kind === 'external' ? new AuthServiceClient(auth) : undefined;
+    this.#unsubscribe = options.workload.onRevocation(() =>
+      this.#underWay.recheck((session) => this.#assertLive(session)),
+    );
   }
 
   async handle(request: IncomingMessage, response: ServerResponse, scheme: 'http' | 'https'): Promise<void> {
@@ -64,6 +70,7 @@ export class FrontDoor {
   }
 
   async close(): Promise<void> {
+    this.#unsubscribe();
     await this.#authClient?.close();
   }
 
@@ -112,14 +119,14 @@ export class FrontDoor {
     });
     link.note({ detail: { upstream: service.spiffeId } });
     const pool = this.#options.upstreams.find(route.service, service);
-    await forward({
-      ...{ pool, request, response, route, path, headers },
-      onHead: (status, answered) => {
-        link.note({ detail: { status } });
-        link.allow();
-        if (status === 401 && answered['x-hauberk-code'] === 'MINTER_UNKNOWN') this.#registerAgain(service.trustDomain);
-      },
-    });
+    const onHead: Forwarding['onHead'] = (status, answered) => {
+      link.note({ detail: { status } });
+      link.allow();
+      if (status === 401 && answered['x-hauberk-code'] === 'MINTER_UNKNOWN') this.#registerAgain(service.trustDomain);
+    };
+    await this.#underWay.run(session, (cancellation) =>
+      forward({ pool, request, response, route, path, headers, cancellation, onHead }),
+    );
   }
 
   /** The service of a route must be of the user's own trust domain: tokens are minted for one tenant and never for another. */
@@ -157,12 +164,14 @@ export class FrontDoor {
   }
 
   #live(session: Session | undefined): Session | undefined {
-    if (session === undefined) return undefined;
-    const { user, sid, createdAt } = session;
+    if (session !== undefined) this.#assertLive(session);
+    return session;
+  }
+
+  #assertLive({ user, sid, createdAt }: Session): void {
     const subject = { user: user.spiffeId.toString(), session: sid, since: Math.floor(createdAt / 1000) };
     if (this.#options.workload.isRevoked(user.tenant, subject))
       throw new Fault('TOKEN_REVOKED', 'the session has been revoked');
-    return session;
   }
 
   #page({ method, target, fields, response, link }: Arrival): void {
