@@ -26,6 +26,40 @@ const sdsSchema = z
   })
   .prefault({});
 
+const clientCertificateSchema = z.strictObject({ certFile: z.string().min(1), keyFile: z.string().min(1) });
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+const k8sSchema = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1'),
+    port: z.number().int().min(1).max(65535).default(10250),
+    caFile: z.string().min(1).default(`${serviceAccount}/ca.crt`),
+    skipVerification: z.boolean().default(false),
+    serverName: z.string().min(1).optional(),
+    tokenFile: z.string().min(1).optional(),
+    clientCertificate: clientCertificateSchema.optional(),
+  })
+  .transform((kubelet) =>
+    kubelet.tokenFile === undefined && kubelet.clientCertificate === undefined
+      ? { ...kubelet, tokenFile: `${serviceAccount}/token` }
+      : kubelet,
+  );
+
+/** What is left out is not asked, but for `unix`. */
+const attestorsSchema = z
+  .strictObject({
+    unix: z
+      .strictObject({
+        discoverWorkloadPath: z.boolean().default(false),
+        workloadSizeLimit: z.number().int().default(0),
+      })
+      .prefault({}),
+    docker: z.strictObject({ socketPath: z.string().min(1).default('/var/run/docker.sock') }).optional(),
+    k8s: k8sSchema.optional(),
+    systemd: z.strictObject({}).optional(),
+  })
+  .prefault({});
+
 const isUnique = (domains: readonly { readonly name: string }[]): boolean =>
   new Set(domains.map(({ name }) => name)).size === domains.length;
 
@@ -35,6 +69,7 @@ const schema = z.strictObject({
   adminSocket: z.string().min(1),
   dataDir: z.string().optional(),
   server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
+  workloadAttestors: attestorsSchema,
   /** Envoy's secret discovery on the workload socket. */
   sds: sdsSchema,
   /** Claims of other trust domains' JWT-SVIDs that `ValidateJWTSVID` hands on, besides `sub`, `aud` and `exp`. */

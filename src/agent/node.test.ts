@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault, faultCode, LIMITS, ManualClock, silentLog, systemRandom } from '#kernel';
-import { unixAttestor } from '#plugins/workload-attestor/unix';
+import { UnixAttestor } from '#plugins/workload-attestor/unix';
 import type { PeerCredentials } from '#rpc';
 import { Denials } from './denials.ts';
 import { Membership } from './membership.ts';
@@ -30,7 +30,7 @@ function newNode(): AgentNode {
   membership.resources.apply({ trustDomain: 'bank-a', revision: 1n, full: true, upserts, removals: [] });
   return new AgentNode({
     memberships: [membership],
-    attestors: [unixAttestor],
+    attestors: [new UnixAttestor({ discoverWorkloadPath: false, workloadSizeLimit: 0 })],
     clock,
     random: systemRandom,
     log: silentLog,

@@ -1,6 +1,10 @@
+import type { WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, type Random } from '#kernel';
+import { DockerAttestor } from '#plugins/workload-attestor/docker';
+import { K8sAttestor } from '#plugins/workload-attestor/k8s';
 import { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
-import { unixAttestor } from '#plugins/workload-attestor/unix';
+import { SystemdAttestor } from '#plugins/workload-attestor/systemd';
+import { UnixAttestor } from '#plugins/workload-attestor/unix';
 import { type PeerCredentials, reflectionServices, type ServiceBinding, serveUnix } from '#rpc';
 import { enforcementPoint } from './api/enforcement-point.ts';
 import { healthService } from './api/health.ts';
@@ -25,14 +29,17 @@ export interface RunningAgent extends Closeable {
 /** Joins its trust domains and serves the workloads of this node. Listens at once; callers wait for nothing but their own answer. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { clock, random, log, ...settings } = options;
-  const { server, workloadSocket, adminSocket, sds, trustDomains, allowedForeignJwtClaims } = checkSettings(settings);
+  const { server, workloadSocket, adminSocket, sds, trustDomains, allowedForeignJwtClaims, workloadAttestors } =
+    checkSettings(settings);
   const life = new Lifecycle();
   try {
     const [first, ...others] = trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
     if (first === undefined) throw new Fault('CONFIG_INVALID', 'the agent serves no trust domain');
     const memberships = [first, ...others] as const;
     const supervisor = new SupervisorAttestor();
-    const node = life.own(new AgentNode({ memberships, attestors: [unixAttestor, supervisor], clock, random, log }));
+    const node = life.own(
+      new AgentNode({ memberships, attestors: [...attestorsOf(workloadAttestors), supervisor], clock, random, log }),
+    );
     for (const membership of memberships) membership.start();
     const identify = <T>(credentials: T): T => credentials;
     life.own(
@@ -63,6 +70,15 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await life.close();
     throw error;
   }
+}
+
+function attestorsOf({ unix, docker, k8s, systemd }: AgentConfig['workloadAttestors']): readonly WorkloadAttestor[] {
+  return [
+    new UnixAttestor(unix),
+    ...(docker === undefined ? [] : [new DockerAttestor(docker)]),
+    ...(k8s === undefined ? [] : [new K8sAttestor(k8s)]),
+    ...(systemd === undefined ? [] : [new SystemdAttestor(systemd)]),
+  ];
 }
 
 function secretServices(node: AgentNode, sds: AgentConfig['sds']): readonly ServiceBinding<PeerCredentials>[] {

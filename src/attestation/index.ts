@@ -1,3 +1,4 @@
+export { containerOf, parseCgroups, podOf, systemdUnitOf } from './cgroup.ts';
 export { bytesOf, malformed, readEvidence, refused, textField } from './evidence-json.ts';
 export { nodeAttestorContract } from './node-attestor.contract.ts';
 export type { AttestedNode, NodeAttestor, NodeEvidence } from './node-attestor.ts';

@@ -61,6 +61,7 @@ export const LIMITS = {
   agentVerifiedTokens: { value: 5000, why: 'tokens that an agent knows to be verified' },
   audiences: { value: 32, why: 'audiences of one JWT-SVID' },
   audienceBytes: { value: 1024, why: 'one audience' },
+  kubeletAnswerBytes: { value: 32 * 1024 * 1024, why: "the pods of one node, in the kubelet's answer" },
   secretNames: { value: 1000, why: 'secrets that one stream of Envoy follows' },
   receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
   nodeEvidenceBytes: { value: 64 * 1024, why: 'evidence of a node, or its answer to a challenge' },

@@ -1,0 +1,1 @@
+export { DockerAttestor, type DockerAttestorOptions } from './docker-attestor.ts';

@@ -1,0 +1,1 @@
+export { SystemdAttestor, type SystemdAttestorOptions } from './systemd-attestor.ts';
