@@ -1,6 +1,6 @@
 import type { Commit, LoggedChange, PendingReceipt, Since, Snapshot, Store, StoredResource, Use } from './store.ts';
 
-const KEEP_REVISIONS = 1000;
+const KEEP_REVISIONS = 400;
 
 interface Log {
   revision: number;

@@ -73,9 +73,7 @@ export class Registry implements Closeable {
     this.#agents = new Agents({ logs, clock, random, delivered: (receipts) => this.#deliver(receipts) });
     for (const log of logs.names()) for (const entry of logs.list(log, 'Entry')) this.#index(entry);
     logs.onCommit((committed) => this.#take(committed));
-    this.#stopWatching = options.store.watch((log) => {
-      for (const name of log === undefined ? logs.names() : [log]) void logs.follow(name).catch(() => undefined);
-    });
+    this.#stopWatching = options.store.watch((log, revision) => this.#follow(log, revision));
   }
 
   /** Reads everything, and hands on the receipts that a crash held back. */
@@ -284,6 +282,15 @@ export class Registry implements Closeable {
     });
     await this.#deliver(receipts);
     return committed.map(toCommitted);
+  }
+
+  /** Another server has written, or may have. What cannot be read now is read at the next call, or before the next commit. */
+  #follow(log: string | undefined, revision: number | undefined): void {
+    const late =
+      log === undefined ? this.#logs.names() : this.#logs.revision(log) < (revision ?? Infinity) ? [log] : [];
+    for (const name of late) void this.#logs.follow(name).catch(() => undefined);
+    // A store that was away may hold receipts of commits whose answer never came.
+    if (log === undefined) void this.#recover().catch(() => undefined);
   }
 
   #draft(fill: Fill): Draft {

@@ -91,6 +91,9 @@ export interface Store extends Closeable {
   /** The newest time wins. */
   recordUse(uses: readonly Use[]): Promise<void>;
   uses(trustDomain: string): Promise<readonly Use[]>;
-  /** Calls back when another process has written to a log, without a name when any may have been. Returns how to stop. */
-  watch(changed: (log: string | undefined) => void): () => void;
+  /**
+   * Calls back when another process has written to a log, with its revision where it is known; without a name when any may have been
+   * written. Returns how to stop.
+   */
+  watch(changed: (log: string | undefined, revision?: number) => void): () => void;
 }

@@ -10,6 +10,22 @@ const schema = z.strictObject({
   name: z.string().optional(),
   dataDir: z.string().min(1),
   adminSocket: z.string().min(1),
+  /** Absent: SQLite in `dataDir`. Servers that share a PostgreSQL database serve the same trust domains. */
+  store: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('sqlite') }),
+      z.strictObject({
+        type: z.literal('postgres'),
+        host: z.string().min(1),
+        port: z.number().int().min(1).max(65535).default(5432),
+        database: z.string().min(1),
+        user: z.string().min(1),
+        passwordFile: z.string().min(1),
+        caFile: z.string().min(1).optional(),
+        tls: z.enum(['verify', 'off']).optional(),
+      }),
+    ])
+    .optional(),
   spire: z
     .strictObject({
       /** Admin sockets by trust domain, where the default place will not do. */

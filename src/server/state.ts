@@ -1,23 +1,22 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { NodeAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
 import { Ledger } from '#ledger';
 import { JoinTokenAttestor } from '#plugins/node-attestor/join-token';
-import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
 import { type Committed, type Draft, type JoinToken, Registry, type ResourceChange, type Store } from '#registry';
 import type { BundleResource, TrustDomainResource } from '#wire';
 import type { AuthorityConfig } from './authority-config.ts';
+import type { ServerConfig } from './config.ts';
 import type { Plan } from './documents.ts';
 import { HostedTrustDomain } from './hosted-trust-domain.ts';
 import { Nodes } from './nodes.ts';
+import { openStores } from './open-stores.ts';
 import { Recorder } from './recorder.ts';
-import { Streams } from './streams.ts';
 
 export interface StateOptions {
   readonly dataDir: string;
   readonly authority?: AuthorityConfig | undefined;
+  readonly store?: ServerConfig['store'];
   /** Ways for nodes of a trust domain to attest, beside join tokens. */
   readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
   readonly clock: Clock;
@@ -41,12 +40,11 @@ export class State implements Closeable {
   readonly recorder: Recorder;
   readonly options: StateOptions;
   readonly nodes: Nodes;
-  /** Push streams of agents that are open at this server. */
-  readonly streams: Streams;
   readonly #hosted = new Map<string, HostedTrustDomain>();
   readonly #store: Store;
   readonly #closers: (() => Promise<void>)[];
   readonly #followers: (() => Promise<void>)[] = [];
+  #following: Promise<void> = Promise.resolve();
 
   private constructor(
     options: StateOptions,
@@ -61,7 +59,6 @@ export class State implements Closeable {
     this.ledger = ledger;
     this.recorder = recorder;
     this.#closers = closers;
-    this.streams = new Streams(options.clock);
     const tokens = new JoinTokenAttestor((trustDomain, token) => registry.peekJoinToken(trustDomain, token));
     this.nodes = new Nodes({
       registry,
@@ -74,13 +71,7 @@ export class State implements Closeable {
 
   /** Opens what is on disk. Throws `DIRECTORY_UNWRITABLE`, `STORE_SCHEMA_NEWER`. */
   static async open(options: StateOptions): Promise<State> {
-    try {
-      mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
-    } catch (cause) {
-      throw new Fault('DIRECTORY_UNWRITABLE', `${options.dataDir} cannot be written`, { cause });
-    }
-    const store = await SqliteStore.open(join(options.dataDir, 'registry.db'));
-    const ledgerStore = await SqliteLedgerStore.open(join(options.dataDir, 'ledger.db'));
+    const { store, ledgerStore } = await openStores(options);
     const { clock, random } = options;
     const ledger = new Ledger(ledgerStore);
     const recorder = new Recorder(ledger, clock, random);
@@ -88,6 +79,8 @@ export class State implements Closeable {
     const closers = [() => registry.close(), () => store.close(), () => ledgerStore.close()];
     const state = new State(options, { registry, store }, ledger, recorder, closers);
     for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
+    // Trust domains that another server makes or removes come and go here too.
+    registry.onCommit((committed) => void state.#follow(committed).catch(() => undefined));
     return state;
   }
 
@@ -107,12 +100,11 @@ export class State implements Closeable {
     return this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.spireApi;
   }
 
-  /** True when the trust domain has a valid key of every kind, and a certificate of it was issued and verified just now. */
+  /** True when a certificate of the trust domain was issued and verified just now. */
   async canIssue(trustDomain: string): Promise<boolean> {
     try {
-      const hosted = this.trustDomain(trustDomain);
-      await hosted.probe();
-      return hosted.authority.healthy();
+      await this.trustDomain(trustDomain).probe();
+      return true;
     } catch {
       return false;
     }
@@ -163,6 +155,7 @@ export class State implements Closeable {
   }
 
   async close(): Promise<void> {
+    await this.#following;
     for (const hosted of this.#hosted.values()) await hosted.close();
     for (const close of this.#closers) await close();
   }
@@ -174,7 +167,15 @@ export class State implements Closeable {
     return [...changes, { kind: 'Bundle', key: trustDomain, body: null }];
   }
 
-  async #follow({ trustDomain, changes }: Committed): Promise<void> {
+  /** One after another: a commit is told of by the registry and by whoever made it. */
+  #follow(committed: Committed): Promise<void> {
+    if (!committed.changes.some(({ kind }) => kind === 'TrustDomain')) return Promise.resolve();
+    const followed = this.#following.then(() => this.#followNow(committed));
+    this.#following = followed.catch((error) => this.options.log.error('trust domain not followed', { error }));
+    return followed;
+  }
+
+  async #followNow({ trustDomain, changes }: Committed): Promise<void> {
     for (const { kind, body } of changes) {
       if (kind !== 'TrustDomain') continue;
       const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);

@@ -31,9 +31,9 @@ export interface WrittenCommit {
 }
 
 /** Revisions of a log that stay readable one by one; what is older is in what the log holds. */
-export const KEEP_REVISIONS = 1000;
+export const KEEP_REVISIONS = 400;
 /** Compacted so many at once, so that it costs each commit little. */
-export const COMPACT_EVERY = 500;
+export const COMPACT_EVERY = 200;
 
 export function writeCommit({ logs, receipts = [], delivered = [] }: Commit): WrittenCommit {
   return {

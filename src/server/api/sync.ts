@@ -14,7 +14,6 @@ import { AgentView } from '../agent-view.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { State } from '../state.ts';
-import type { AgentStream } from '../streams.ts';
 
 const PROTOCOL_VERSION = 1;
 
@@ -101,8 +100,7 @@ async function* sync(
   if (first.done === true) return;
   assertVersion(first.value.protocolVersion);
   const agent = agentOf(first.value.trustDomain);
-  const stream = state.streams.open(agent);
-  void acknowledge(iterator, stream);
+  void acknowledge(iterator);
   let wake = (): void => {};
   const view = new AgentView(state.registry, agent, () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
@@ -114,15 +112,13 @@ async function* sync(
     }
   } finally {
     view.close();
-    stream.close();
   }
 }
 
-/** Later requests of the stream say what the agent has applied. */
-async function acknowledge(iterator: AsyncIterator<SyncRequest>, stream: AgentStream): Promise<void> {
+/** Acknowledgements are read so that the stream does not stall; they are not kept yet. */
+async function acknowledge(iterator: AsyncIterator<SyncRequest>): Promise<void> {
   try {
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
-      stream.acknowledge(next.value.revision);
+    while (!(await iterator.next()).done);
   } catch {
     // The stream has ended; the other half notices too.
   }

@@ -55,7 +55,7 @@ export async function authorize(
 }
 
 function hasEntry(state: State, trustDomain: string, id: string, flag: 'admin' | 'downstream'): boolean {
-  return state.registry.entries(trustDomain).some((entry) => entry.spiffeId === id && entry[flag] === true);
+  return state.registry.filterEntries(trustDomain, { spiffeId: id }).some(({ body }) => body[flag] === true);
 }
 
 function verify(state: State, { trustDomain, chain }: TlsCaller): VerifiedX509Svid {

@@ -1,0 +1,54 @@
+import { Fault } from '#kernel';
+import { type Database, numberOf } from './database.ts';
+
+/** The schema's history: a database of any earlier version is brought up, one step at a time, all in one transaction. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE hauberk.revision (log text PRIMARY KEY, value bigint NOT NULL, compacted bigint NOT NULL DEFAULT 0);
+   CREATE TABLE hauberk.change (
+     log text NOT NULL, revision bigint NOT NULL, kind text NOT NULL, key text NOT NULL, body text,
+     PRIMARY KEY (log, revision, kind, key)
+   );
+   CREATE TABLE hauberk.resource (
+     log text NOT NULL, kind text NOT NULL, key text NOT NULL, body text NOT NULL, revision bigint NOT NULL,
+     PRIMARY KEY (log, kind, key)
+   );
+   CREATE TABLE hauberk.receipt (
+     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, trust_domain text NOT NULL, id text NOT NULL UNIQUE, body text NOT NULL
+   );
+   CREATE TABLE hauberk.last_use (
+     trust_domain text NOT NULL, kind text NOT NULL, key text NOT NULL, last_used_at bigint NOT NULL,
+     PRIMARY KEY (trust_domain, kind, key)
+   );
+   CREATE TABLE hauberk.record (
+     trust_domain text NOT NULL, position bigint NOT NULL, receipt_id text NOT NULL, txn text NOT NULL, body text NOT NULL,
+     hash text NOT NULL, written bigint GENERATED ALWAYS AS IDENTITY,
+     PRIMARY KEY (trust_domain, position), UNIQUE (trust_domain, receipt_id)
+   );
+   CREATE INDEX record_by_txn ON hauberk.record (txn);
+   CREATE INDEX record_by_receipt ON hauberk.record (receipt_id);
+   CREATE INDEX record_by_writing ON hauberk.record (written)`,
+];
+
+/** Any number; the same in every server, so that one of many that start at once brings the schema up. */
+const MIGRATION_LOCK = 0x6861_7562;
+
+/** Brings the schema up. Throws `STORE_SCHEMA_NEWER` for a database that a newer version wrote, `STORE_UNAVAILABLE`. */
+export async function migrate(database: Database): Promise<void> {
+  await database.transaction(async (session) => {
+    await session.run('SELECT pg_advisory_xact_lock($1)', MIGRATION_LOCK);
+    await session.run('CREATE SCHEMA IF NOT EXISTS hauberk');
+    await session.run('CREATE TABLE IF NOT EXISTS hauberk.schema (version integer NOT NULL)');
+    const { rows } = await session.run('SELECT version FROM hauberk.schema');
+    const found = rows[0] === undefined ? 0 : numberOf(rows[0].version);
+    if (found > MIGRATIONS.length) {
+      throw new Fault(
+        'STORE_SCHEMA_NEWER',
+        `the database has schema ${found}, newer than ${MIGRATIONS.length}: a newer version of hauberk wrote it; run that one, or restore a backup`,
+      );
+    }
+    if (found === MIGRATIONS.length) return;
+    for (const sql of MIGRATIONS.slice(found)) for (const one of sql.split(';')) await session.run(one);
+    await session.run('DELETE FROM hauberk.schema');
+    await session.run('INSERT INTO hauberk.schema VALUES ($1)', MIGRATIONS.length);
+  });
+}

@@ -1,0 +1,42 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, Fault, type Log, type Random } from '#kernel';
+import type { LedgerStore } from '#ledger';
+import { openPostgres } from '#plugins/store/postgres';
+import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
+import type { Store } from '#registry';
+import type { ServerConfig } from './config.ts';
+
+export interface StoresOptions {
+  readonly dataDir: string;
+  readonly store?: ServerConfig['store'];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Stores {
+  readonly store: Store;
+  readonly ledgerStore: LedgerStore;
+}
+
+/** Opens registry and ledgers where the configuration says. Throws `DIRECTORY_UNWRITABLE`, `STORE_SCHEMA_NEWER`, `STORE_UNAVAILABLE`. */
+export async function openStores({ dataDir, store: chosen, clock, random, log }: StoresOptions): Promise<Stores> {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Fault('DIRECTORY_UNWRITABLE', `${dataDir} cannot be written`, { cause });
+  }
+  if (chosen?.type === 'postgres') {
+    const { type: _, caFile, tls, ...named } = chosen;
+    const address = { ...named, ...(caFile === undefined ? {} : { caFile }), ...(tls === undefined ? {} : { tls }) };
+    return openPostgres({ address, clock, random, log });
+  }
+  const store = await SqliteStore.open(join(dataDir, 'registry.db'));
+  try {
+    return { store, ledgerStore: await SqliteLedgerStore.open(join(dataDir, 'ledger.db')) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
