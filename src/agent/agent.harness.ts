@@ -8,7 +8,7 @@ import { type RunningServer, startServer } from '#server';
 import { dialUnix } from '#wire';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
-import { startAgent } from './index.ts';
+import { type AgentOptions, startAgent } from './index.ts';
 
 export const UID = userInfo().uid;
 const NODE = 'spiffe://bank-a/node/local';
@@ -57,7 +57,11 @@ const connectAdmin = (socketPath: string) => createClient(AdminDefinition, { soc
 const connectSupervisor = (socketPath: string) => createClient(SupervisorDefinition, { socketPath });
 
 /** A real server and a real agent, with two trust domains and one workload: this process. */
-export async function withHouse(run: (house: House) => Promise<void>, agentClock: Clock = systemClock): Promise<void> {
+export async function withHouse(
+  run: (house: House) => Promise<void>,
+  agentClock: Clock = systemClock,
+  settings: Partial<AgentOptions> = {},
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'agent-'));
   const life = new Lifecycle();
   const common = { clock: systemClock, random: systemRandom, log: silentLog };
@@ -83,7 +87,17 @@ export async function withHouse(run: (house: House) => Promise<void>, agentClock
       trustDomains.push({ name, joinToken: token, bundle: JSON.parse(bundleJson) });
     }
     const sockets = { workloadSocket: join(directory, 'w.sock'), adminSocket: join(directory, 'a.sock') };
-    life.own(await startAgent({ node: 'local', ...sockets, server: sync, trustDomains, ...common, clock: agentClock }));
+    life.own(
+      await startAgent({
+        node: 'local',
+        ...sockets,
+        server: sync,
+        trustDomains,
+        ...common,
+        clock: agentClock,
+        ...settings,
+      }),
+    );
     const supervisor = life.own(connectSupervisor(sockets.adminSocket));
     await until(async () => (await supervisor.status({})).healthy);
     const workload: House['workload'] = (definition, metadata = { 'workload.spiffe.io': 'true' }) =>

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { Fault } from '#kernel';
-import { isTrustDomain } from '#spiffe';
+import { isSpiffeId, isTrustDomain } from '#spiffe';
 
 const bundleSchema = z.looseObject({
   trustDomain: z.string(),
@@ -72,6 +73,10 @@ const schema = z.strictObject({
   workloadAttestors: attestorsSchema,
   /** Envoy's secret discovery on the workload socket. */
   sds: sdsSchema,
+  /** SPIFFE IDs that may ask for other workloads' identities on the admin socket. */
+  authorizedDelegates: z
+    .array(z.string().refine((id): boolean => isSpiffeId(id), 'a SPIFFE ID was expected'))
+    .default([]),
   /** Claims of other trust domains' JWT-SVIDs that `ValidateJWTSVID` hands on, besides `sub`, `aud` and `exp`. */
   allowedForeignJwtClaims: z.array(z.string().min(1)).default([]),
   trustDomains: z.array(trustDomainSchema).min(1).refine(isUnique, 'each trust domain stands once'),
@@ -83,7 +88,11 @@ export type AgentSettings = z.input<typeof schema>;
 
 /** Reads the JSON file that `--config` names. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` with every problem. */
 export function readAgentConfig(path: string): AgentConfig {
-  return checkSettings(readJson(path), path);
+  const config = checkSettings(readJson(path), path);
+  // Whoever can open the workload socket could otherwise look for the admin socket beside it, or take its place.
+  if (dirname(resolve(config.workloadSocket)) === dirname(resolve(config.adminSocket)))
+    throw new Fault('CONFIG_INVALID', `${path}: adminSocket: it must not share a directory with workloadSocket`);
+  return config;
 }
 
 /** Fills in what is left out. Throws `CONFIG_INVALID` with every problem. */

@@ -105,7 +105,8 @@ test('A-16, A-17: ValidateJWTSVID gives id and claims, and refuses another audie
       assert.equal(typeof claims?.exp, 'number');
       await assert.rejects(client.validateJWTSVID({ audience: 'b', svid }), refused('TOKEN_AUDIENCE_MISMATCH', 3));
     }
-    const flipped = svid.slice(0, -2) + (svid.endsWith('A') ? 'BB' : 'AA');
+    const at = svid.length - 40;
+    const flipped = `${svid.slice(0, at)}${svid[at] === 'A' ? 'B' : 'A'}${svid.slice(at + 1)}`;
     await assert.rejects(
       client.validateJWTSVID({ audience: 'a', svid: flipped }),
       refused('TOKEN_SIGNATURE_INVALID', 3),

@@ -14,6 +14,8 @@ export interface JwtSvidsOptions {
 export interface HeldJwtSvid extends Issued {
   readonly token: string;
   readonly kid: string;
+  /** Unix seconds. */
+  readonly issuedAt: number;
 }
 
 /** JWT-SVIDs of the workloads, by entry and set of audiences, until half their life. Those with a `jti` are never given twice. */
@@ -57,6 +59,6 @@ export class JwtSvids {
     if (`${id}` !== entry.spiffeId || !wanted.every((one) => audience.includes(one)))
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else');
     const renewAt = ((issuedAt + expiresAt) / 2) * 1000;
-    return { spiffeId: entry.spiffeId, token, kid, renewAt, notAfter: expiresAt * 1000 };
+    return { spiffeId: entry.spiffeId, token, kid, issuedAt, renewAt, notAfter: expiresAt * 1000 };
   }
 }

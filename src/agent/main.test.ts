@@ -31,7 +31,7 @@ function start(...args: readonly string[]) {
 test('the process says in one line that it is ready, serves, keeps no descriptor of callers that left, and ends in order', () =>
   withHouse(({ server, joinMaterial }) =>
     withDirectory(async (directory) => {
-      const sockets = { workloadSocket: join(directory, 'w.sock'), adminSocket: join(directory, 'a.sock') };
+      const sockets = { workloadSocket: join(directory, 'w.sock'), adminSocket: join(directory, 'admin', 'a.sock') };
       const { token, bundleJson } = await joinMaterial('bank-a');
       const trustDomains = [{ name: 'bank-a', joinToken: token, bundle: JSON.parse(bundleJson) }];
       const config = join(directory, 'agent.json');
@@ -82,7 +82,7 @@ test('a configuration tells all of its problems at once', () =>
     const bundle = { trustDomain: 'bank-a', x509Authorities: [], sequence: 1, refreshHintSeconds: 60 };
     const domain = { name: 'bank-a', joinToken: 't', bundle };
     const config = join(directory, 'agent.json');
-    const sockets = { workloadSocket: join(directory, 'w'), adminSocket: join(directory, 'a') };
+    const sockets = { workloadSocket: join(directory, 'w'), adminSocket: join(directory, 'admin', 'a') };
     const trustDomains = [domain, domain, { ...domain, name: 'Bank A', joinToken: '' }];
     writeFileSync(config, JSON.stringify({ node: '', ...sockets, server: { host: 'x', port: 0 }, trustDomains }));
     const { line, exit } = start('--config', config);

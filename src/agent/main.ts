@@ -1,15 +1,16 @@
 import { reasonCode } from '#chain';
-import { createLog, Fault, systemClock, systemRandom, toFault } from '#kernel';
+import { createLog, Fault, LogThreshold, systemClock, systemRandom, toFault } from '#kernel';
 import { readAgentConfig } from './config.ts';
 import { startAgent } from './start-agent.ts';
 
-const log = createLog({ fields: { process: 'agent' } });
+const logLevel = new LogThreshold();
+const log = createLog({ level: logLevel, fields: { process: 'agent' } });
 
 try {
   const at = process.argv.indexOf('--config');
   const path = at < 0 ? undefined : process.argv[at + 1];
   if (path === undefined) throw new Fault('CONFIG_UNREADABLE', 'say --config FILE');
-  const agent = await startAgent({ ...readAgentConfig(path), clock: systemClock, random: systemRandom, log });
+  const agent = await startAgent({ ...readAgentConfig(path), clock: systemClock, random: systemRandom, log, logLevel });
   process.stdout.write(
     `${JSON.stringify({ ready: true, workloadSocket: agent.workloadSocket, adminSocket: agent.adminSocket })}\n`,
   );

@@ -51,6 +51,7 @@ export class Membership implements Closeable {
   #identity: AgentIdentity | undefined;
   #client: SyncClient | undefined;
   #lastLoss: string | undefined;
+  #heardAt = 0;
   /** Ends what is being waited for or followed, so that the membership starts over. */
   #restart: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
@@ -85,8 +86,21 @@ export class Membership implements Closeable {
     return this.#identity?.notAfter ?? 0;
   }
 
+  get svidChain(): readonly Uint8Array[] {
+    return this.#identity?.chain ?? [];
+  }
+
   get svidCount(): number {
     return this.#svids.size;
+  }
+
+  get jwtSvidCount(): number {
+    return this.#jwtSvids.size;
+  }
+
+  /** When the server was last heard of: now, while the stream is open; 0 before the first update. */
+  get heardAt(): number {
+    return this.state === 'connected' ? this.#options.clock.now() : this.#heardAt;
   }
 
   /** The newest bundle of this or of a federated trust domain. */
@@ -187,6 +201,7 @@ export class Membership implements Closeable {
   async #replaceClient(client: SyncClient | undefined): Promise<void> {
     const old = this.#client;
     this.#client = client;
+    this.#heardAt = this.#options.clock.now();
     await old?.close();
   }
 

@@ -26,10 +26,9 @@ export function expiryOf({ expiresAt }: EntryResource): number {
   return expiresAt === undefined || expiresAt === 0 ? Number.POSITIVE_INFINITY : expiresAt * 1000;
 }
 
-/** When the first of the entries ceases to exist; undefined when none does. */
-export function firstExpiry(entitled: readonly Entitlement[]): number | undefined {
-  const first = Math.min(...entitled.map(({ entry }) => expiryOf(entry)));
-  return Number.isFinite(first) ? first : undefined;
+/** When the first of the entries ceases to exist. */
+export function firstExpiry(entitled: readonly Entitlement[]): number {
+  return Math.min(...entitled.map(({ entry }) => expiryOf(entry)));
 }
 
 const ATTESTATION_MILLIS = 5000;

@@ -52,6 +52,11 @@ export class Resources {
     return this.#entries;
   }
 
+  /** Bundles of this and of other trust domains, as far as they can be read. */
+  bundles(): readonly BundleResource[] {
+    return this.select(['Bundle']).flatMap(({ key }) => this.bundle(key) ?? []);
+  }
+
   bundle(trustDomain: string): BundleResource | undefined {
     const value = this.#held.get(`Bundle\n${trustDomain}`)?.value;
     return isBundle(value, trustDomain) ? value : undefined;

@@ -1,13 +1,16 @@
 import type { WorkloadAttestor } from '#attestation';
-import { type Clock, type Closeable, Fault, Lifecycle, type Log, type Random } from '#kernel';
+import { type Clock, type Closeable, Fault, Lifecycle, type Log, LogThreshold, type Random } from '#kernel';
 import { DockerAttestor } from '#plugins/workload-attestor/docker';
 import { K8sAttestor } from '#plugins/workload-attestor/k8s';
 import { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
 import { SystemdAttestor } from '#plugins/workload-attestor/systemd';
 import { UnixAttestor } from '#plugins/workload-attestor/unix';
 import { type PeerCredentials, reflectionServices, type ServiceBinding, serveUnix } from '#rpc';
+import { debugService } from './api/debug.ts';
+import { delegatedIdentity } from './api/delegated-identity.ts';
 import { enforcementPoint } from './api/enforcement-point.ts';
 import { healthService } from './api/health.ts';
+import { loggerService } from './api/logger.ts';
 import { secretDiscovery } from './api/secret-discovery.ts';
 import { supervisorService } from './api/supervisor.ts';
 import { workloadApi } from './api/workload-api.ts';
@@ -19,6 +22,8 @@ export interface AgentOptions extends AgentSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Of `log`, where operators may move it. */
+  readonly logLevel?: LogThreshold;
 }
 
 export interface RunningAgent extends Closeable {
@@ -28,9 +33,17 @@ export interface RunningAgent extends Closeable {
 
 /** Joins its trust domains and serves the workloads of this node. Listens at once; callers wait for nothing but their own answer. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
-  const { clock, random, log, ...settings } = options;
-  const { server, workloadSocket, adminSocket, sds, trustDomains, allowedForeignJwtClaims, workloadAttestors } =
-    checkSettings(settings);
+  const { clock, random, log, logLevel = new LogThreshold(), ...settings } = options;
+  const {
+    server,
+    workloadSocket,
+    adminSocket,
+    sds,
+    trustDomains,
+    allowedForeignJwtClaims,
+    workloadAttestors,
+    authorizedDelegates,
+  } = checkSettings(settings);
   const life = new Lifecycle();
   try {
     const [first, ...others] = trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
@@ -62,7 +75,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
         mode: 0o770,
         log,
         identify,
-        services: complete(node, supervisorService(node, supervisor)),
+        services: complete(
+          node,
+          supervisorService(node, supervisor),
+          delegatedIdentity(node, authorizedDelegates),
+          debugService(node),
+          loggerService(logLevel),
+        ),
       }),
     );
     return { workloadSocket, adminSocket, close: () => life.close() };

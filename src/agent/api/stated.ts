@@ -14,23 +14,30 @@ export interface State<T> {
 }
 
 /** A stream of whole states of one caller: at once, then whenever the state has changed. Ends with what `node.entitled` throws. */
-export async function* stated<T>(
+export function stated<T>(
   node: AgentNode,
   context: CallContext<PeerCredentials>,
   look: (entitled: readonly [Entitlement, ...Entitlement[]]) => Promise<State<T>> | State<T>,
 ): AsyncGenerator<T> {
-  const held: { due: number | undefined; fingerprint: string | undefined; holds: unknown } = {
-    due: undefined,
-    fingerprint: undefined,
-    holds: undefined,
-  };
-  for await (const _ of changes(node, node.options.clock, () => held.due, context.signal)) {
+  return followed(node, context.signal, async () => {
     const entitled = await node.entitled(context.caller);
-    const { message, fingerprint, due, holds } = await look(entitled);
-    held.due = Math.min(due ?? Number.POSITIVE_INFINITY, firstExpiry(entitled) ?? Number.POSITIVE_INFINITY);
-    if (!Number.isFinite(held.due)) held.due = undefined;
-    held.holds = holds;
-    if (fingerprint !== held.fingerprint) yield message;
-    held.fingerprint = fingerprint;
+    const state = await look(entitled);
+    const due = Math.min(state.due ?? Number.POSITIVE_INFINITY, firstExpiry(entitled));
+    return { ...state, due };
+  });
+}
+
+/** A stream of whole states: at once, then whenever what `look` sees has changed. Ends with what `look` throws. */
+export async function* followed<T>(
+  node: AgentNode,
+  signal: AbortSignal,
+  look: () => Promise<State<T>>,
+): AsyncGenerator<T> {
+  let seen: State<T> | undefined;
+  const due = (): number | undefined => (Number.isFinite(seen?.due) ? seen?.due : undefined);
+  for await (const _ of changes(node, node.options.clock, due, signal)) {
+    const before: State<T> | undefined = seen;
+    seen = await look();
+    if (seen.fingerprint !== before?.fingerprint) yield seen.message;
   }
 }
