@@ -18,7 +18,7 @@ export function runCommand(): Command {
 
 async function run(command: readonly string[], service: string, runDirectory: string): Promise<number> {
   if (!/^[a-z0-9-]+\/[a-z0-9-]+$/.test(service)) throw new Fault('ARGUMENT_INVALID', '--as takes <namespace>/<name>');
-  const supervisor = connectSupervisor(join(runDirectory, 'agent', 'admin.sock'));
+  const supervisor = connectSupervisor(join(runDirectory, 'agent', 'admin', 'admin.sock'));
   const child = await spawnChild({
     name: service.replace('/', '-'),
     command,

@@ -22,7 +22,7 @@ type Server = Parameters<Parameters<typeof withAdmin>[1]>[0] extends { status():
 type Agent = Awaited<ReturnType<typeof agentStatus>>;
 
 async function agentStatus(options: TargetOptions) {
-  const supervisor = connectSupervisor(join(findRunDirectory(options), 'agent', 'admin.sock'));
+  const supervisor = connectSupervisor(join(findRunDirectory(options), 'agent', 'admin', 'admin.sock'));
   try {
     return await supervisor.status();
   } finally {

@@ -33,7 +33,7 @@ export async function wire(plan: Plan, run: RunDirectory, random: Random): Promi
     edge: { http: portOf('edge.http'), https: portOf('edge.https') },
     adminSocket: run.at('server', 'admin.sock'),
     agentSocket: run.at('agent', 'workload.sock'),
-    agentAdminSocket: run.at('agent', 'admin.sock'),
+    agentAdminSocket: run.at('agent', 'admin', 'admin.sock'),
     findListen: (service) => ports.get(service === plan.spec.edge?.service ? 'edge.https' : `service.${service}`),
     findHttp: (process) => ports.get(`http.${process}`),
     secretFile,
