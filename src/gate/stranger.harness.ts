@@ -27,6 +27,8 @@ export interface Stranger {
   readonly superuser: string;
   url(user: string, database: string, query?: string): string;
   query(sql: string): Promise<void>;
+  /** The first value of the first row. */
+  ask(sql: string): Promise<unknown>;
   /** Puts a line before those of `pg_hba.conf`. */
   access(line: string): Promise<void>;
   close(): Promise<void>;
@@ -46,11 +48,13 @@ export async function startStranger(bin: string | undefined): Promise<Stranger> 
   const url: Stranger['url'] = (user, database, query = `?sslmode=verify-full&sslrootcert=${files.ca}`) =>
     `postgres://${user}@localhost:${port}/${database}${query}`;
   const superuser = `${postgres.superuser}:${password}`;
-  const query: Stranger['query'] = async (sql) => {
+  const ask: Stranger['ask'] = async (sql) => {
     const client = new pg.Client({ host: postgres.socketDir, port, user: postgres.superuser, password });
     await client.connect();
-    await client.query(sql).finally(() => client.end());
+    const { rows } = await client.query(sql).finally(() => client.end());
+    return Object.values(Object(rows?.[0]))[0];
   };
+  const query: Stranger['query'] = async (sql) => void (await ask(sql));
   const hba = join(directory, 'pg', 'data', 'pg_hba.conf');
   return {
     postgres,
@@ -60,6 +64,7 @@ export async function startStranger(bin: string | undefined): Promise<Stranger> 
     superuser,
     url,
     query,
+    ask,
     access: async (line) => {
       writeFileSync(hba, `${line}\n${readFileSync(hba, 'utf8')}`);
       await query('SELECT pg_reload_conf()');

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
 import pg from 'pg';
 import { createLog, type Fault, Lifecycle, silentLog, systemClock, systemRandom, toFault } from '#kernel';
@@ -34,6 +35,7 @@ for (const [version, bin] of VERSIONS) {
     const stranger = await startStranger(bin);
     try {
       await serves(t, stranger);
+      await logsNoToken(t, stranger);
       if (bin === undefined) await refuses(t, stranger);
     } finally {
       await stranger.close();
@@ -94,6 +96,50 @@ async function serves(t: TestContext, stranger: Stranger): Promise<void> {
     await gates[1].close();
   });
 }
+
+/** The server logs every statement and every parameter, the gate everything that it has to say: no part of a token is in either. */
+async function logsNoToken(t: TestContext, stranger: Stranger): Promise<void> {
+  await t.test('no token reaches the log of the server, its activity, or the gate’s own log', async () => {
+    for (const setting of [
+      "log_statement = 'all'",
+      "log_min_error_statement = 'debug5'",
+      'log_parameter_max_length = -1',
+    ])
+      await stranger.query(`ALTER DATABASE theirs SET ${setting}`);
+    const lines: string[] = [];
+    const log = createLog({ level: 'debug', write: (line) => void lines.push(line) });
+    const gate = await open(stranger.url('operator:operators%20own', 'theirs'), log);
+    const tokens = [];
+    const activity = [];
+    for (const say of SAYINGS) {
+      const client = await connectTo(gate.port, await house.authorities.svid(ACCOUNTS));
+      const { token } = await house.minters.token(ALICE);
+      tokens.push(token);
+      await client.query('BEGIN');
+      await say(client, token).catch(() => {});
+      activity.push(await stranger.ask('SELECT string_agg(query, chr(10)) FROM pg_stat_activity'));
+      await client.end();
+    }
+    await gate.close();
+    const server = readFileSync(stranger.postgres.logFile, 'utf8');
+    assert.match(server, /pg_current_xact_id/);
+    assert.match(String(activity[0]), /SELECT 'seen'/);
+    const all = [server, ...activity, ...lines, JSON.stringify(house.workload.receipts)].join('\n');
+    for (const token of tokens) for (const part of token.split('.').slice(1)) assert.ok(!all.includes(part), 'a token');
+  });
+}
+
+const SAYINGS: readonly ((client: pg.Client, token: string) => Promise<unknown>)[] = [
+  async (client, token) => {
+    await client.query(`SET hauberk.txn_token = '${token}'`);
+    await client.query("SELECT 'seen'");
+  },
+  (client, token) => client.query(`SET hauberk.txn_token = '${token.slice(0, -2)}'`),
+  (client, token) => client.query(`SELECT 1; SET hauberk.txn_token = '${token}'`),
+  (client, token) => client.query(`SELECT set_config('hauberk.txn_token', $1, true)`, [token]),
+  (client, token) => client.query({ name: 'set', text: `SET hauberk.txn_token = '${token}'` }),
+  (client, token) => client.query(`SET "hauberk"."txn_token" = '${token}'`),
+];
 
 async function refuses(t: TestContext, stranger: Stranger): Promise<void> {
   const { superuser, otherCaFile, caFile } = stranger;
