@@ -1,7 +1,7 @@
 // Clients of other languages, as they come: psycopg (libpq, Python) and PostgreSQL's JDBC driver. Each skips by name where it is not to be had.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { globSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ const python = ['python3', '/usr/bin/python3'].find(
   (command) => spawnSync(command, ['-c', 'import psycopg'], { stdio: 'ignore' }).status === 0,
 );
 const [jdbc] = globSync('/usr/share/java/postgresql.jar');
-const hasJava = spawnSync('java', ['-version'], { stdio: 'ignore' }).status === 0;
+const java = '/usr/bin/java';
 
 const run = promisify(execFile);
 let bank: Bank;
@@ -109,11 +109,13 @@ public class Client {
 `;
 
 const noJdbc =
-  jdbc === undefined || !hasJava ? 'the JDBC driver is not installed: libpostgresql-jdbc-java and a JDK' : false;
+  jdbc === undefined || !existsSync(java)
+    ? 'the JDBC driver is not installed: libpostgresql-jdbc-java and a JDK'
+    : false;
 test('JDBC', { skip: noJdbc }, async () => {
   const { cert, der, port } = await place();
   writeFileSync(join(bank.dir, 'Client.java'), JAVA);
   const tokens = [(await bank.minters.token(ALICE)).token, (await bank.minters.token(CAROL)).token];
   const args = ['-cp', jdbc ?? '', join(bank.dir, 'Client.java'), port, cert, der, ...tokens];
-  assert.equal((await run('java', args)).stdout, 'ok\n');
+  assert.equal((await run(java, args)).stdout, 'ok\n');
 });
