@@ -49,7 +49,7 @@ export async function verifyJwtSvidInPool(question: JwtSvidQuestion): Promise<Ve
 }
 
 function toTokenQuestion({ token, bundles, at }: JwtSvidQuestion): SvidTokenQuestion<JwtBundle> {
-  return { token, bundles, at, assertHeader, leewaySeconds: JWT_SVID_LEEWAY_SECONDS };
+  return { token, bundles, use: 'jwt-svid', at, assertHeader, leewaySeconds: JWT_SVID_LEEWAY_SECONDS };
 }
 
 function judge({ id, kid, expiresAt, claims }: VerifiedSvidToken, question: JwtSvidQuestion): VerifiedJwtSvid {

@@ -16,6 +16,7 @@ export interface SvidTokenQuestion<Bundle extends JwtBundle | WitBundle> {
   readonly token: string;
   /** Of one kind only: its keys verify this kind of token and no other. */
   readonly bundles: ReadonlyMap<string, Bundle>;
+  readonly use: Bundle['use'];
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** The rules of this kind for the header. */
@@ -59,7 +60,8 @@ function openToken<Bundle extends JwtBundle | WitBundle>(question: SvidTokenQues
   const id = readSubject(jws.payload.sub);
   const kid = readKid(jws);
   const bundle = question.bundles.get(id.trustDomain);
-  if (bundle === undefined)
+  // Types keep bundles of one kind from being used as those of another; where nobody checks types, this does.
+  if (bundle === undefined || bundle.use !== question.use)
     throw new Fault('TOKEN_TRUST_DOMAIN_UNKNOWN', 'the token is of a trust domain that is not trusted here');
   const key = bundle.authorities.get(kid);
   if (key === undefined) throw new Fault('TOKEN_KEY_UNKNOWN', 'the token was not signed by a key of its trust domain');

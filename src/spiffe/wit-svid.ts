@@ -37,7 +37,9 @@ export const WIT_SVID_TYP = 'wit+jwt';
 export function verifyWitSvid(question: WitSvidQuestion): VerifiedWitSvid {
   const { token, bundles, at } = question;
   const leewaySeconds = WIT_SVID_LEEWAY_SECONDS;
-  const { id, kid, expiresAt, claims } = verifySvidToken({ token, bundles, at, assertHeader, leewaySeconds });
+  const { id, kid, expiresAt, claims } = verifySvidToken({
+    ...{ token, bundles, use: 'wit-svid' as const, at, assertHeader, leewaySeconds },
+  });
   if (claims.aud !== undefined) throw invalid('a WIT-SVID has no audience');
   if (claims.iat !== undefined) readDate(claims.iat, 'iat');
   return { id, kid, expiresAt, claims, tokenHash: hashToken(token), confirmation: readConfirmation(claims.cnf) };

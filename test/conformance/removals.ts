@@ -64,7 +64,7 @@ export const REMOVALS: readonly Removal[] = [
     'return this.#text === other.#text',
     'return this.#text.toLowerCase() === other.#text.toLowerCase()',
   ),
-  at('ID-16', 'src/authority/authority.ts', "|| request.id.path === ''", ''),
+  at('ID-16', 'src/authority/authority.ts', "|| id.path === ''", ''),
   at('ID-17', PATH, 'return isSignedBy(subject, issuer);', 'return true;'),
   at('ID-17', COMPACT, '|| !isSigned(jws, key.key)', ''),
   at('ID-18', JWT_SVID, "header.typ !== undefined && header.typ !== 'JWT' && header.typ !== 'JOSE'", 'false'),
@@ -155,7 +155,7 @@ export const REMOVALS: readonly Removal[] = [
     'J-13',
     SVID_TOKEN,
     "if (key === undefined) throw new Fault('TOKEN_KEY_UNKNOWN', 'the token was not signed by a key of its trust domain');",
-    'if (key === undefined) return { id, kid, expiresAt: 0, claims: jws.payload };',
+    'if (key === undefined) return { jws, id, kid, key: [...question.bundles.values()].flatMap((one) => [...one.authorities.values()])[0] as VerifyingKey };',
   ),
   at('J-14', 'src/spiffe/jwt-request.ts', '/^Bearer +([^ ]+)$/i', '/([^ ]+)$/'),
 
@@ -251,4 +251,85 @@ export const REMOVALS: readonly Removal[] = [
   at('E-6', ADDRESS, '/^unix:(?:', '/^(?:unix|npipe):(?:'),
   at('E-7', ADDRESS, '(\\/(?!\\/)[^?#]*)$', '(\\/.*)$'),
   at('E-8', ADDRESS, 'isIP(host) === (ipv6 === undefined ? 4 : 6) && ', ''),
+
+  at(
+    'A-3',
+    'src/agent/api/x509-profile.ts',
+    'if (fingerprint !== last) yield x509SvidResponse(identities, entitled);',
+    "if (fingerprint !== last) yield x509SvidResponse(last === '' ? identities : [identities[0]], entitled);",
+  ),
+  at(
+    'A-4',
+    'src/agent/api/x509-profile.ts',
+    "let due: number | undefined;\n      let last = '';\n      for await (const _ of changes(node, clock, () => due, context.signal)) {\n        const entitled = await node.entitled(context.caller);\n        const {",
+    "let due: number | undefined;\n      let last = '';\n      let firsts = 0;\n      for await (const _ of changes(node, clock, () => due, context.signal)) {\n        if (firsts++ === 0) continue;\n        const entitled = await node.entitled(context.caller);\n        const {",
+  ),
+  at(
+    'A-5',
+    'src/sdk/identity.ts',
+    'const bundles = new Map<string, ReturnType<typeof x509Bundle>>();',
+    'const bundles = new Map<string, ReturnType<typeof x509Bundle>>(this.#bundles);',
+  ),
+  at(
+    'A-7',
+    'src/agent/node.ts',
+    'if (first !== undefined) return [first, ...others];',
+    'if (first !== undefined || !first) return [first, ...others] as never;',
+  ),
+  at('A-8', 'src/agent/api/x509-profile.ts', 'x509SvidKey: keyDer,', 'x509SvidKey: Buffer.alloc(0),'),
+  at('A-9', 'src/agent/api/hints.ts', "if (taken.has(hint)) return '';", ''),
+  at(
+    'A-10',
+    'src/agent/api/x509-profile.ts',
+    'return Object.fromEntries([...bundles].map(([name, bundle]) => [`spiffe://',
+    'return Object.fromEntries([...bundles].map(([name, bundle]) => [`',
+  ),
+  at('A-11', 'src/agent/api/x509-profile.ts', '...ownBundles(entitled), ', ''),
+  at('A-12', SVID_TOKEN, 'bundle === undefined || bundle.use !== question.use', 'bundle === undefined'),
+  at(
+    'A-18',
+    X509_SVID,
+    'const bundle = question.bundles.get(id.trustDomain);',
+    'const bundle = question.bundles.get(id.trustDomain) ?? [...question.bundles.values()][0];',
+  ),
+  at(
+    'A-21',
+    'src/agent/node.ts',
+    'if (first !== undefined) return [first, ...others];',
+    'if (first !== undefined || !first) return [first, ...others] as never;',
+  ),
+  // Sorted twice, by trust domain and overall: turned round here.
+  at(
+    'A-22',
+    'src/agent/node.ts',
+    '(b.entry.priority ?? 0) - (a.entry.priority ?? 0)',
+    '(a.entry.priority ?? 0) - (b.entry.priority ?? 0)',
+  ),
+  at(
+    'E-2',
+    'src/agent/api/security-header.ts',
+    "values.length !== 1 || values[0] !== 'true'",
+    "values[0]?.toLowerCase() !== 'true'",
+  ),
+  at('E-3', 'src/sdk/follow.ts', "if (faultCode(error) === 'IDENTITY_HEADER_MISSING') return;", ''),
+  at('E-3', 'src/sdk/enforcement-point.ts', "metadata: { 'workload.spiffe.io': 'true' }", 'metadata: {}'),
+  at(
+    'E-10',
+    'src/agent/node.ts',
+    'if (this.options.memberships.some(({ resources }) => resources.revision === 0n))',
+    'if (Date.now() < 0)',
+  ),
+
+  at(
+    'F-2',
+    X509_SVID,
+    'roots: bundle.authorities',
+    'roots: [...question.bundles.values()].flatMap((one) => one.authorities)',
+  ),
+  at(
+    'F-1',
+    'src/authority/rotation.ts',
+    'prepareAt: notAfter - Math.min(lifetime / 2, 30 * DAY)',
+    'prepareAt: notAfter - Math.min(lifetime / 6, 7 * DAY)',
+  ),
 ];

@@ -316,10 +316,15 @@ test('J-12 rejects a key of another use, or of none', () => {
   rejects(() => verify(jwt({}, { kid: 'wit-1' }, witKey)), 'TOKEN_KEY_UNKNOWN');
 });
 
-test('J-13 accepts nothing of a trust domain without JWT keys, and the same token once there is one', () => {
-  const none = new Map([['bank-a', parseBundle('{"keys":[]}', BANK_A).jwt]]);
+test('J-13 accepts JWT-SVIDs of a trust domain with a JWT key', () => accepts(jwt(), readJwtBundle({})));
+
+test('J-13 rejects all of a trust domain without, also what a key of another trust domain signed', () => {
+  const none = new Map([
+    ['bank-b', jwtBundles.get('bank-b') ?? jwtBundle(BANK_A, new Map())],
+    ['bank-a', parseBundle('{"keys":[]}', BANK_A).jwt],
+  ]);
   rejects(() => verify(jwt(), none), 'TOKEN_KEY_UNKNOWN');
-  accepts(jwt(), readJwtBundle({}));
+  rejects(() => verify(jwt({}, { kid: 'jwt-2' }, otherJwtKey), none), 'TOKEN_KEY_UNKNOWN');
 });
 
 const request = (...authorization: readonly string[]) =>
