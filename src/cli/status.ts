@@ -31,16 +31,24 @@ async function agentStatus(options: TargetOptions) {
 }
 
 function screen(server: Server, agent: Agent): string {
-  const domains = server.trustDomains.map((domain) =>
-    [domain.name, domain.revision, domain.entries, domain.agents, domain.issued, domain.receipts].map(String),
-  );
+  const domains = server.trustDomains.map((domain) => [
+    ...[domain.name, domain.revision, domain.entries, domain.agents].map(String),
+    appliedBy(domain),
+    ...[domain.issued, domain.receipts].map(String),
+  ]);
   const nodes = agent.trustDomains.map((domain) => [domain.name, domain.state, domain.agentId, String(domain.svids)]);
   return [
     `server ${server.healthy ? 'healthy' : 'NOT healthy'}, agents connect to ${server.syncAddress}`,
-    table(['trust domain', 'revision', 'entries', 'agents', 'issued', 'receipts'], domains),
+    table(['trust domain', 'revision', 'entries', 'agents', 'applied by', 'issued', 'receipts'], domains),
     `agent ${agent.healthy ? 'healthy' : 'NOT healthy'}`,
     table(['trust domain', 'state', 'agent', 'svids'], nodes),
   ].join('\n');
+}
+
+/** How many of the connected agents have acknowledged the present revision. */
+function appliedBy({ revision, connected }: Server['trustDomains'][number]): string {
+  const applied = connected.filter(({ acknowledged }) => acknowledged >= revision).length;
+  return `${applied} of ${connected.length}`;
 }
 
 function plainNumbers(_key: string, value: unknown): unknown {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Receipt } from '#chain';
 import { Fault, faultCode, LIMITS } from '#kernel';
 import type { LedgerRecord, LedgerStore } from './ledger-store.ts';
+import { type Tallied, Tally } from './tally.ts';
 
 /** The hash before the first record. */
 export const EMPTY_HEAD = '0'.repeat(64);
@@ -38,6 +39,7 @@ interface Batch {
  */
 export class Ledger {
   readonly #store: LedgerStore;
+  readonly #tally: Tally;
   /** Where each ledger ends, as this process knows it; another server may have gone on. */
   readonly #heads = new Map<string, Head>();
   #waiting: Batch = newBatch();
@@ -45,6 +47,12 @@ export class Ledger {
 
   constructor(store: LedgerStore) {
     this.#store = store;
+    this.#tally = new Tally(store);
+  }
+
+  /** How many receipts a trust domain's ledger holds. Cheap after the first time. */
+  tally(trustDomain: string): Promise<Tallied> {
+    return this.#tally.of(trustDomain);
   }
 
   /**

@@ -31,7 +31,6 @@ export class HostedTrustDomain implements Closeable {
   #context: SecureContext | undefined;
   #identity: ServerIdentity | undefined;
   #timer: Scheduled | undefined;
-  issued = 0n;
 
   private constructor(name: TrustDomain, authority: Authority, clock: Clock) {
     this.name = name;

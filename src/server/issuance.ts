@@ -131,7 +131,6 @@ async function issueEach<Item extends { readonly entryId: string }, Result>(
         const entry = assertServed(entries.get(item.entryId));
         const lifetimeSeconds = entry.x509SvidTtlSeconds ?? domain?.x509SvidTtlSeconds ?? DEFAULT_SVID_SECONDS;
         const made = await make(item, { entry, authority: hosted.authority, lifetimeSeconds });
-        hosted.issued++;
         state.registry.touch('Entry', trustDomain, entry.id);
         noted.push(receipt(agent, entry, made));
         return made.result;

@@ -332,7 +332,13 @@ test('a minter is registered for who is granted it, and for nobody else', () =>
 test('a restart loses nothing, and every change stands in a ledger that verifies', () =>
   withHouse(async (house) => {
     const agent = await attest(house);
+    const issuing = await dial(house, 'bank-a', agent);
+    const [entryJson = '{}'] = (await house.admin.list({ kind: 'Entry', trustDomain: 'bank-a' })).documentsJson;
+    const item = { entryId: String(JSON.parse(entryJson).id), csr: createCertificateRequest(newKey()) };
+    await issuing.issueX509Svids({ trustDomain: 'bank-a', items: [item] });
+    await issuing.close();
     const before = await house.admin.status({});
+    assert.equal(before.trustDomains[0]?.issued, 1n);
     const again = await house.restart();
     const after = await again.admin.status({});
     assert.deepEqual(after.trustDomains, before.trustDomains);
@@ -351,6 +357,38 @@ test('a restart loses nothing, and every change stands in a ledger that verifies
     const { receiptsJson } = await again.admin.receipts({ limit: 100, kind: 'agent', effect: '' });
     const { explanation } = await again.admin.why({ id: JSON.parse(receiptsJson[0] ?? '{}').id });
     assert.deepEqual(explanation, []);
+  }));
+
+test('a join token leaves a receipt that names it by its digest alone', () =>
+  withHouse(async (house) => {
+    const { token } = await house.admin.createJoinToken({ trustDomain: 'bank-a', ttlSeconds: 60, spiffeId: ALIAS });
+    const { receiptsJson } = await house.admin.receipts({ limit: 10, kind: 'agent', effect: '' });
+    assert.equal(JSON.parse(receiptsJson[0] ?? '{}').action, 'join-token:create');
+    assert.ok(!receiptsJson.join().includes(token));
+  }));
+
+test('the revision that an agent has acknowledged is shown while its stream is open', () =>
+  withHouse(async (house) => {
+    const agent = await attest(house);
+    const client = await dial(house, 'bank-a', agent);
+    const applied = Promise.withResolvers<bigint>();
+    async function* requests() {
+      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: 0n };
+      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: await applied.promise };
+      await new Promise(() => {});
+    }
+    const connected = async () => (await house.admin.status({})).trustDomains[0]?.connected ?? [];
+    for await (const { update } of client.sync(requests())) {
+      applied.resolve(update?.revision ?? 0n);
+      while ((await connected())[0]?.acknowledged !== update?.revision);
+      assert.deepEqual(
+        (await connected()).map(({ id, alias }) => [id, alias]),
+        [[agent.id, ALIAS]],
+      );
+      break;
+    }
+    await client.close();
+    while ((await connected()).length > 0);
   }));
 
 test('an agent cannot report what only the server records, an unknown code, another trust domain or what is no JSON', () =>

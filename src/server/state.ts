@@ -12,6 +12,7 @@ import { HostedTrustDomain } from './hosted-trust-domain.ts';
 import { Nodes } from './nodes.ts';
 import { openStores } from './open-stores.ts';
 import { Recorder } from './recorder.ts';
+import { Streams } from './streams.ts';
 
 export interface StateOptions {
   readonly dataDir: string;
@@ -40,6 +41,8 @@ export class State implements Closeable {
   readonly recorder: Recorder;
   readonly options: StateOptions;
   readonly nodes: Nodes;
+  /** Push streams of agents that are open at this server. */
+  readonly streams: Streams;
   readonly #hosted = new Map<string, HostedTrustDomain>();
   readonly #store: Store;
   readonly #closers: (() => Promise<void>)[];
@@ -59,6 +62,7 @@ export class State implements Closeable {
     this.ledger = ledger;
     this.recorder = recorder;
     this.#closers = closers;
+    this.streams = new Streams(options.clock);
     const tokens = new JoinTokenAttestor((trustDomain, token) => registry.peekJoinToken(trustDomain, token));
     this.nodes = new Nodes({
       registry,
@@ -100,11 +104,12 @@ export class State implements Closeable {
     return this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.spireApi;
   }
 
-  /** True when a certificate of the trust domain was issued and verified just now. */
+  /** True when the trust domain has a valid key of every kind, and a certificate of it was issued and verified just now. */
   async canIssue(trustDomain: string): Promise<boolean> {
     try {
-      await this.trustDomain(trustDomain).probe();
-      return true;
+      const hosted = this.trustDomain(trustDomain);
+      await hosted.probe();
+      return hosted.authority.healthy();
     } catch {
       return false;
     }

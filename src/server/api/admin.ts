@@ -55,21 +55,25 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       return { receiptsJson: wanted.map((receipt) => JSON.stringify(receipt)) };
     },
     status: async () => {
-      const counts = new Map((await ledger.verify()).map(({ trustDomain, receipts }) => [trustDomain, receipts]));
-      const trustDomains = state.hosted().map((hosted) => ({
-        name: hosted.name,
-        revision: BigInt(registry.revision(hosted.name)),
-        entries: registry.entryCount(hosted.name),
-        agents: registry.agentCount(hosted.name),
-        issued: hosted.issued,
-        receipts: BigInt(counts.get(hosted.name) ?? 0),
-        caExpiresAt: BigInt(Math.floor((hosted.authority.caNotAfter ?? 0) / 1000)),
-      }));
-      return {
-        healthy: state.hosted().every(({ authority }) => authority.healthy()),
-        trustDomains,
-        syncAddress: syncAddress(),
-      };
+      const trustDomains = await Promise.all(
+        state.hosted().map(async ({ name, authority }) => {
+          const { receipts, ofKind } = await ledger.tally(name);
+          return {
+            name,
+            revision: BigInt(registry.revision(name)),
+            entries: registry.entryCount(name),
+            agents: registry.agentCount(name),
+            issued: BigInt(ofKind.identity ?? 0),
+            receipts: BigInt(receipts),
+            caExpiresAt: BigInt(Math.floor((authority.caNotAfter ?? 0) / 1000)),
+            connected: state.streams.of(name).map(({ agent: { id, alias = '' }, acknowledged, at }) => {
+              return { id, alias, acknowledged, acknowledgedAt: BigInt(at) };
+            }),
+          };
+        }),
+      );
+      const healthy = await Promise.all(state.hosted().map(({ name }) => state.canIssue(name)));
+      return { healthy: healthy.every((one) => one), trustDomains, syncAddress: syncAddress() };
     },
     verifyLedger: async () => {
       const logs = (await ledger.verify()).map(({ trustDomain, receipts, head, brokenAt }) => ({

@@ -14,6 +14,7 @@ import { AgentView } from '../agent-view.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { State } from '../state.ts';
+import type { AgentStream } from '../streams.ts';
 
 const PROTOCOL_VERSION = 1;
 
@@ -100,7 +101,8 @@ async function* sync(
   if (first.done === true) return;
   assertVersion(first.value.protocolVersion);
   const agent = agentOf(first.value.trustDomain);
-  void acknowledge(iterator);
+  const stream = state.streams.open(agent);
+  void acknowledge(iterator, stream);
   let wake = (): void => {};
   const view = new AgentView(state.registry, agent, () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
@@ -112,13 +114,15 @@ async function* sync(
     }
   } finally {
     view.close();
+    stream.close();
   }
 }
 
-/** Acknowledgements are read so that the stream does not stall; they are not kept yet. */
-async function acknowledge(iterator: AsyncIterator<SyncRequest>): Promise<void> {
+/** Later requests of the stream say what the agent has applied. */
+async function acknowledge(iterator: AsyncIterator<SyncRequest>, stream: AgentStream): Promise<void> {
   try {
-    while (!(await iterator.next()).done);
+    for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
+      stream.acknowledge(next.value.revision);
   } catch {
     // The stream has ended; the other half notices too.
   }

@@ -93,7 +93,6 @@ interface Minted {
 }
 
 async function note(state: State, { trustDomain, by }: Admitted, { id, action, detail }: Minted): Promise<void> {
-  state.trustDomain(trustDomain).issued++;
   const common = { kind: 'identity', effect: 'allow', code: 'ALLOWED' } as const;
   await state.recorder.note({ ...common, trustDomain, workload: `${id}`, action, proof: by, detail });
 }

@@ -128,6 +128,17 @@ export interface StatusResponse_TrustDomainStatus {
   issued: bigint;
   receipts: bigint;
   caExpiresAt: bigint;
+  /** Agents whose push stream is open. */
+  connected: StatusResponse_ConnectedAgent[];
+}
+
+export interface StatusResponse_ConnectedAgent {
+  id: string;
+  alias: string;
+  /** The newest revision that it says it has applied. */
+  acknowledged: bigint;
+  /** Unix milliseconds. */
+  acknowledgedAt: bigint;
 }
 
 export interface VerifyLedgerRequest {
@@ -1248,7 +1259,7 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 };
 
 function createBaseStatusResponse_TrustDomainStatus(): StatusResponse_TrustDomainStatus {
-  return { name: "", revision: 0n, entries: 0, agents: 0, issued: 0n, receipts: 0n, caExpiresAt: 0n };
+  return { name: "", revision: 0n, entries: 0, agents: 0, issued: 0n, receipts: 0n, caExpiresAt: 0n, connected: [] };
 }
 
 export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDomainStatus> = {
@@ -1285,6 +1296,9 @@ export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDo
         throw new globalThis.Error("value provided for field message.caExpiresAt of type int64 too large");
       }
       writer.uint32(56).int64(message.caExpiresAt);
+    }
+    for (const v of message.connected) {
+      StatusResponse_ConnectedAgent.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1356,6 +1370,99 @@ export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDo
             }
 
             message.caExpiresAt = reader.int64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.connected.push(StatusResponse_ConnectedAgent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusResponse_ConnectedAgent(): StatusResponse_ConnectedAgent {
+  return { id: "", alias: "", acknowledged: 0n, acknowledgedAt: 0n };
+}
+
+export const StatusResponse_ConnectedAgent: MessageFns<StatusResponse_ConnectedAgent> = {
+  encode(message: StatusResponse_ConnectedAgent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.alias !== "") {
+      writer.uint32(18).string(message.alias);
+    }
+    if (message.acknowledged !== 0n) {
+      if (BigInt.asUintN(64, message.acknowledged) !== message.acknowledged) {
+        throw new globalThis.Error("value provided for field message.acknowledged of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.acknowledged);
+    }
+    if (message.acknowledgedAt !== 0n) {
+      if (BigInt.asIntN(64, message.acknowledgedAt) !== message.acknowledgedAt) {
+        throw new globalThis.Error("value provided for field message.acknowledgedAt of type int64 too large");
+      }
+      writer.uint32(32).int64(message.acknowledgedAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse_ConnectedAgent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusResponse_ConnectedAgent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.alias = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.acknowledged = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.acknowledgedAt = reader.int64() as bigint;
             continue;
           }
         }
