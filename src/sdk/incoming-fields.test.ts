@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { incomingFields } from './incoming-fields.ts';
 import { EDGE, ID, serving, TXN } from './serve.harness.ts';
 
 /** Names that say who someone is, as strangers spell them. */
@@ -115,5 +117,22 @@ test('an internal JWT alone makes nobody a user, and beside a Txn-Token it is of
       assert.equal((await ask('/', { headers })).code, 'TOKEN_CLAIM_INVALID');
     },
     { handler: async ({ authority: { user } }) => ({ body: JSON.stringify({ user }) }) },
+  );
+});
+
+test('no spelling of an identity name passes for anything else', () => {
+  const names = ['x-user-id', 'txn-token', 'x-spiffe-id', 'x-forwarded-client-cert', 'remote-user', 'x-session-id'];
+  const spelling = fc.tuple(
+    fc.constantFrom(...names),
+    fc.infiniteStream(fc.tuple(fc.boolean(), fc.constantFrom('-', '_', '.', '~', '--', '_-', '!'))),
+  );
+  fc.assert(
+    fc.property(spelling, ([name, choices]) => {
+      const next = (): [boolean, string] => choices.next().value ?? [false, '-'];
+      const spelled = [...name].map((one) => (one === '-' ? next()[1] : next()[0] ? one.toUpperCase() : one)).join('');
+      const headers = { [spelled.toLowerCase()]: 'root', 'x-other': 'kept' };
+      const seen = incomingFields(headers, [spelled, 'root'], { fromEdge: false, verified: new Set() });
+      assert.deepEqual(seen, { 'x-other': 'kept' });
+    }),
   );
 });

@@ -172,4 +172,7 @@ test('slow bytes: a head or a body that does not come in time ends the connectio
     Object.assign(server, { headersTimeout: 100, requestTimeout: 200 });
     assert.match(await raw('GET / HTTP/1.1\r\nHost: ser'), /^HTTP\/1\.1 504 [\s\S]*DEADLINE_EXCEEDED/);
     assert.equal(receipts[0]?.code, 'DEADLINE_EXCEEDED');
+    // A connection that never spoke is closed without a word.
+    assert.equal(await raw(''), '');
+    assert.equal(receipts.length, 1);
   }));

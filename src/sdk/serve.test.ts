@@ -89,6 +89,18 @@ test('a handler that answers with an impossible header is one denial, not an all
     { handler: async () => ({ headers: { 'x-bad': 'a\nb' } }) },
   ));
 
+test('a kept connection that the service has closed is opened again for reading, and not for writing', () =>
+  serving(async ({ ask, server }) => {
+    assert.equal((await ask()).status, 200);
+    // Without a word, as a service that was killed.
+    const cut = (): void => server.closeAllConnections();
+    cut();
+    assert.equal((await ask()).status, 200);
+    cut();
+    const written = await ask('/', { method: 'POST', body: '{}' }).catch(({ code }) => ({ status: code }));
+    assert.ok(written.status === 'UPSTREAM_UNAVAILABLE' || written.status === 200);
+  }));
+
 test('10,000 receipts may wait, those of requests under way included, and not one more', async () => {
   const reporter = new ReceiptReporter(() => Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the agent is away')));
   for (let count = 0; count < 10_000; count++) reporter.reserve();

@@ -38,6 +38,8 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   const { identity, enforcement } = options;
   const peers = new WeakMap<object, Peer>();
   const underWay = new UnderWay();
+  /** Bytes that had come when the handshake was complete. */
+  const untouched = new WeakMap<object, number>();
   const server = createServer({ ...SERVER, ...pemOf(identity.svid()) });
   server.maxConnections = LIMITS.serviceConnections.value;
   // Fields beyond a count would be dropped silently; their bytes are bounded.
@@ -47,6 +49,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.on('secureConnection', (socket: TLSSocket) => {
     try {
       if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'resumed sessions are not accepted');
+      untouched.set(socket, socket.bytesRead);
       peers.set(socket, new Peer(options, peerChain(socket)));
       serveHttp?.call(server, socket);
     } catch (error) {
@@ -54,7 +57,10 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
     }
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    const before = untouched.get(socket);
+    // No handshake, or nothing after it: nothing is said, for a client would take it for the answer to its first request.
+    const silent = before === undefined || before === Reflect.get(socket, 'bytesRead');
+    if (error.code === 'ECONNRESET' || !socket.writable || silent) socket.destroy();
     else refuseConnection(options, socket, faultOfParser(error));
   });
   // What Node would answer by itself, or drop, without a receipt.
