@@ -53,18 +53,24 @@ export async function verifyToken(question: TokenQuestion): Promise<VerifiedToke
   if (minter === undefined || minter.trustDomain !== audience || !minter.kinds.includes(kind)) {
     // Each trust domain has minters of its own, so a token for another audience is of an unknown key too. Which of the two is said helps
     // whoever reads the denial; it is a denial either way, and what is read here unverified goes no further.
-    if (claims.aud !== audience) throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
-    throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter');
+    if (claims.aud !== audience) throw otherAudience(claims, audience);
+    throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter', { kid: shown(header.kid) });
   }
   assertSigned(jws, minter);
   const now = unixSeconds(clock);
-  if (now >= minter.notAfter) throw fault('MINTER_UNKNOWN', 'the registration of the minter has ended');
+  if (now >= minter.notAfter)
+    throw fault('MINTER_UNKNOWN', 'the registration of the minter has ended', {
+      kid: minter.kid,
+      ended: minter.notAfter,
+      now,
+    });
   if (claims.iss !== minter.issuer) throw fault('TOKEN_ISSUER_MISMATCH', 'the token is of another issuer');
-  if (claims.aud !== audience) throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
+  if (claims.aud !== audience) throw otherAudience(claims, audience);
   const { exp, iat } = claims;
   if (!isTime(exp) || !isTime(iat)) throw fault('TOKEN_CLAIM_INVALID', 'the token says no time of issue or end');
-  if (now >= exp) throw fault('TOKEN_EXPIRED', 'the token has expired');
-  if (iat > now + LEEWAY_SECONDS) throw fault('TOKEN_NOT_YET_VALID', 'the token is of the future');
+  if (now >= exp) throw fault('TOKEN_EXPIRED', 'the token has expired', { ended: exp, now });
+  if (iat > now + LEEWAY_SECONDS)
+    throw fault('TOKEN_NOT_YET_VALID', 'the token is of the future', { begins: iat, now });
   if (claims.nbf !== undefined && !(isTime(claims.nbf) && claims.nbf <= now + LEEWAY_SECONDS))
     throw fault('TOKEN_NOT_YET_VALID', 'the token is not valid yet');
   if (exp - iat > minter.maxLifetimeSeconds)
@@ -89,7 +95,7 @@ function assertSigned(jws: CompactJws, minter: MinterResource): void {
     verifySignature(jws, key);
   } catch (cause) {
     if (!isFault(cause)) throw cause;
-    throw fault('TOKEN_SIGNATURE_INVALID', 'the signature of the token does not verify', cause);
+    throw new Fault('TOKEN_SIGNATURE_INVALID', 'the signature of the token does not verify', { cause });
   }
 }
 
@@ -140,6 +146,17 @@ function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
-function fault(code: string, message: string, cause?: unknown): Fault {
-  return new Fault(code, message, cause === undefined ? {} : { cause });
+/** `details` is for the receipt: what the token said of itself, and the clock it was held against. */
+function fault(code: string, message: string, details: Readonly<Record<string, unknown>> = {}): Fault {
+  return new Fault(code, message, { details });
+}
+
+function otherAudience(claims: Readonly<Record<string, unknown>>, audience: string): Fault {
+  const details = { audience: shown(claims.aud), expected: audience };
+  return fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience', details);
+}
+
+/** What an unverified token says, short enough for a receipt. */
+function shown(value: unknown): string {
+  return (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')).slice(0, 100);
 }

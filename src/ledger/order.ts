@@ -31,7 +31,17 @@ function byStart(a: Receipt, b: Receipt): number {
   return a.startedAt < b.startedAt ? -1 : a.startedAt > b.startedAt ? 1 : a.id < b.id ? -1 : 1;
 }
 
-/** The first denial, in order: the broken link. */
+/**
+ * The broken link: the first denial, in order, and below it the denial that it only passed on, as a service answers what its guard said.
+ */
 export function brokenLink(ordered: readonly Receipt[]): Receipt | undefined {
-  return ordered.find((receipt) => receipt.effect === 'deny');
+  const denied = ordered.filter(({ effect }) => effect === 'deny');
+  const seen = new Set<Receipt>();
+  let broken = denied[0];
+  while (broken !== undefined && !seen.has(broken)) {
+    seen.add(broken);
+    const { span } = broken;
+    broken = denied.find((one) => one.parentSpan === span && !seen.has(one)) ?? broken;
+  }
+  return broken;
 }

@@ -6,7 +6,7 @@ import { codeOf, denialBody } from './denial.ts';
 import { type GuardedRequest, guardedRequest } from './guarded-request.ts';
 import type { Peer } from './peer.ts';
 import type { ServeOptions } from './serve-options.ts';
-import { type Facts, leaveDenial, newReceipt } from './service-receipt.ts';
+import { type Facts, leaveDenial, newReceipt, noteFault } from './service-receipt.ts';
 import type { UnderWay } from './under-way.ts';
 import { assertUserStands } from './user-token.ts';
 
@@ -51,6 +51,7 @@ export async function answer(
     response.end(result.body);
   } catch (error) {
     const fault = toFault(error);
+    noteFault(facts, fault);
     const receipt = receiptOf({ effect: 'deny', code: codeOf(fault) });
     report(receipt);
     deny(exchange, fault, receipt.id);

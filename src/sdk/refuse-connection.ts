@@ -3,13 +3,15 @@ import { newTxn, reasonCode } from '#chain';
 import type { Fault } from '#kernel';
 import { codeOf, denialBody } from './denial.ts';
 import type { ServeOptions } from './serve-options.ts';
-import { leaveDenial, newReceipt } from './service-receipt.ts';
+import { type Facts, leaveDenial, newReceipt, noteFault } from './service-receipt.ts';
 
 const LINGER_MILLIS = 1000;
 
 /** A connection is refused as a whole: the peer is told the code and an id, nothing more is read from it, and a receipt is left. */
 export function refuseConnection(options: ServeOptions, socket: Duplex, fault: Fault): void {
-  const receipt = newReceipt(options, { effect: 'deny', code: codeOf(fault), txn: newTxn(options.random) });
+  const facts: Facts = { txn: newTxn(options.random) };
+  noteFault(facts, fault);
+  const receipt = newReceipt(options, { effect: 'deny', code: codeOf(fault), ...facts });
   leaveDenial(options, receipt);
   const body = denialBody(fault, receipt.id);
   const { http } = reasonCode(codeOf(fault));

@@ -1,5 +1,5 @@
 import { newSpan, newTxn, type Receipt } from '#chain';
-import { randomHex } from '#kernel';
+import { type Fault, randomHex } from '#kernel';
 import type { ServeOptions } from './serve-options.ts';
 
 /** Facts of one request as they are found out; what is known so far is in the receipt of whatever fails. */
@@ -20,6 +20,12 @@ export function newReceipt(parts: Parts, facts: Facts & Pick<Receipt, 'effect' |
     durationUs: 0,
     ...facts,
   };
+}
+
+/** What a verifier found, for whoever asks why. A handler's own faults may hold anything, and are not noted. */
+export function noteFault(facts: Facts, { code, details }: Fault): void {
+  if (!/^(TOKEN|PEER|MINTER)_/.test(code) || Object.keys(details).length === 0) return;
+  facts.detail = { ...facts.detail, ...details };
 }
 
 /** A denial stands whether or not there is room for its receipt. */

@@ -65,7 +65,9 @@ function verifyParsed(chain: readonly Certificate[], question: X509SvidQuestion)
   const id = leafId(leaf);
   const bundle = question.bundles.get(id.trustDomain);
   if (bundle === undefined) {
-    throw new Fault('PEER_TRUST_DOMAIN_UNKNOWN', 'the certificate is of a trust domain that is not trusted here');
+    throw new Fault('PEER_TRUST_DOMAIN_UNKNOWN', 'the certificate is of a trust domain that is not trusted here', {
+      details: { trustDomain: id.trustDomain },
+    });
   }
   const { at, purpose } = question;
   const path = verifyPath({ chain, roots: bundle.authorities, at, ...(purpose === undefined ? {} : { purpose }) });

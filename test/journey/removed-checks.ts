@@ -87,7 +87,7 @@ export const CHECKS: readonly RemovedCheck[] = [
   {
     rule: 'a token serves its audience',
     file: 'src/jwt/verify-token.ts',
-    check: `if (claims.aud !== audience) throw fault('TOKEN_AUDIENCE_MISMATCH', 'the token is not meant for this audience');
+    check: `if (claims.aud !== audience) throw otherAudience(claims, audience);
     throw`,
     without: 'throw',
     heldBy: ['bank-b-ledger-service'],
@@ -259,7 +259,8 @@ export const CHECKS: readonly RemovedCheck[] = [
   {
     rule: 'a token is of a registered minter',
     file: 'src/jwt/verify-token.ts',
-    check: "throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter');",
+    check:
+      "throw fault('MINTER_UNKNOWN', 'the token was not signed by a registered minter', { kid: shown(header.kid) });",
     without: '',
     heldBy: ACCOUNTS,
     noticedBy: ['unregistered-minter'],
