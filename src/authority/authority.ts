@@ -22,8 +22,8 @@ export interface AuthorityOptions {
   readonly sequenceFloor?: number;
   /** `ec-p256` where none is said. */
   readonly keyType?: KeyType;
-  /** `iss` of JWT-SVIDs, where OpenID Connect discovery is served. */
-  readonly jwtIssuer?: string;
+  /** `iss` of JWT-SVIDs, where OpenID Connect discovery is served; asked for each. */
+  readonly jwtIssuer?: () => string | undefined;
 }
 
 /**

@@ -42,7 +42,7 @@ export interface IssuedToken {
 
 export interface TokenIssuerOptions extends IssuerOptions {
   /** `iss` of JWT-SVIDs, where OpenID Connect discovery is served. */
-  readonly jwtIssuer?: string;
+  readonly jwtIssuer?: () => string | undefined;
 }
 
 /** Issues JWT-SVIDs and WIT-SVIDs in the three steps of `X509Issuer`. */
@@ -57,7 +57,8 @@ export class TokenIssuer {
   }
 
   async issueJwt(request: JwtSvidRequest, active: Slot, bundle: AuthorityBundle): Promise<IssuedToken> {
-    const { random, jwtIssuer } = this.#options;
+    const { random } = this.#options;
+    const issuer = this.#options.jwtIssuer?.();
     const { id, audience } = request;
     const times = this.#times(request.ttlSeconds, active);
     const { header, claims } = jwtSvid({
@@ -67,7 +68,7 @@ export class TokenIssuer {
       kid: active.id,
       algorithm: KEY_USE[active.keyType].jws,
       ...(request.jti === true ? { jti: randomBase64url(random, 16) } : {}),
-      ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
+      ...(issuer === undefined ? {} : { issuer }),
     });
     const token = await this.#sign(header, claims, active);
     this.#trust(bundle);

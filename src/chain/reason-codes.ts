@@ -159,6 +159,8 @@ export const REASON_CODES = {
     http: 409,
     exit: 65,
   },
+  FEDERATION_ENDPOINT_UNAVAILABLE: unavailable('the bundle endpoint gave no bundle'),
+  FEDERATION_ENDPOINT_UNTRUSTED: denied('the bundle endpoint is not who it has to be'),
   FEDERATION_IN_USE: {
     meaning: 'entries federate with this trust domain',
     grpc: 'FAILED_PRECONDITION',

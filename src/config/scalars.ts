@@ -57,6 +57,9 @@ export const text = z.string().refine((value) => value !== '', 'a text that is n
 
 export const port = z.union([z.int().min(1).max(65_535), z.literal('auto')]);
 
+/** A file on the server's machine. */
+export const absolutePath = z.string().refine((path) => /^\/[^\0]+$/.test(path), 'an absolute path');
+
 /** A path below the directory of the file that names it. */
 export const relativePath = z
   .string()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  absolutePath,
   dnsName,
   duration,
   httpsUrl,
@@ -19,6 +20,33 @@ const HAUBERK = z.literal('hauberk.dev/v1');
 const owner = { owner: text.optional() };
 const tokenKind = z.enum(['txn-token', 'internal-jwt']);
 
+const place = { host: text.default('127.0.0.1'), port: z.int().min(0).max(65_535) };
+const certificate = { certificateFile: absolutePath, keyFile: absolutePath };
+const bundleEndpoint = z.strictObject({
+  ...place,
+  profile: z
+    .discriminatedUnion('type', [
+      z.strictObject({ type: z.literal('https_spiffe') }),
+      z.strictObject({ type: z.literal('https_web'), ...certificate }),
+    ])
+    .prefault({ type: 'https_spiffe' }),
+});
+const oidcDiscovery = z
+  .strictObject({
+    ...place,
+    certificateFile: absolutePath.optional(),
+    keyFile: absolutePath.optional(),
+    domains: z.array(dnsName).min(1).optional(),
+  })
+  .refine(
+    ({ certificateFile, keyFile }) => (certificateFile === undefined) === (keyFile === undefined),
+    'certificateFile and keyFile, both or neither',
+  )
+  .refine(
+    ({ certificateFile, host }) => certificateFile !== undefined || /^(127\.|::1$|localhost$)/.test(host),
+    'a certificateFile, or a loopback host behind a proxy that ends TLS',
+  );
+
 export const trustDomainSchema = z.strictObject({
   apiVersion: HAUBERK,
   kind: z.literal('TrustDomain'),
@@ -33,7 +61,11 @@ export const trustDomainSchema = z.strictObject({
     federatesWith: z.array(trustDomain).default([]),
     namespaces: z.array(label).default([]),
     minters: z.array(z.strictObject({ spiffeId, kinds: z.array(tokenKind).min(1), maxLifetime: duration })).default([]),
-    spireApi: z.strictObject({ host: text.default('127.0.0.1'), port: z.int().min(0).max(65_535) }).optional(),
+    jwtIssuer: httpsUrl.optional(),
+    bundleEndpoint: bundleEndpoint.optional(),
+    /** Serves what `jwtIssuer` names. */
+    oidcDiscovery: oidcDiscovery.optional(),
+    spireApi: z.strictObject(place).optional(),
   }),
 });
 

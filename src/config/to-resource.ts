@@ -3,6 +3,7 @@ import type {
   AuthorizationPolicyResource,
   EntryResource,
   FederationResource,
+  OidcDiscoveryPlace,
   ServiceResource,
   TrustDomainResource,
 } from '#wire';
@@ -87,9 +88,20 @@ function trustDomain({ metadata, spec }: TrustDomainDocument): Converted {
       kinds,
       maxLifetimeSeconds: maxLifetime,
     })),
-    ...given({ spireApi: spec.spireApi }),
+    ...given({
+      jwtIssuer: spec.jwtIssuer,
+      bundleEndpoint: spec.bundleEndpoint,
+      oidcDiscovery: spec.oidcDiscovery === undefined ? undefined : discovery(spec.oidcDiscovery),
+      spireApi: spec.spireApi,
+    }),
   };
   return { kind: 'TrustDomain', trustDomain: metadata.name, key: metadata.name, body };
+}
+
+type Discovery = NonNullable<TrustDomainDocument['spec']['oidcDiscovery']>;
+
+function discovery({ host, port, certificateFile, keyFile, domains }: Discovery): OidcDiscoveryPlace {
+  return { host, port, ...given({ certificateFile, keyFile, domains }) };
 }
 
 function entry({ metadata, spec }: EntryDocument): Converted {

@@ -9,6 +9,6 @@ export {
   releasePidfd,
 } from './peer-credentials.ts';
 export { reflectionServices } from './reflection.ts';
-export { serveTls, type TlsIdentity, type TlsServer, type TlsServerOptions } from './serve-tls.ts';
+export { presentToAll, serveTls, type TlsIdentity, type TlsServer, type TlsServerOptions } from './serve-tls.ts';
 export { serveUnix, type UnixServerOptions } from './serve-unix.ts';
 export type { StatusMapping } from './status.ts';

@@ -88,12 +88,16 @@ function byName(secureContext: (servername: string) => SecureContext | undefined
 }
 
 /** Before each handshake the listener takes up an identity that has been renewed. */
-function presentToAll(listener: Server, identity: () => TlsIdentity | undefined): void {
+export function presentToAll(
+  listener: Server,
+  identity: () => TlsIdentity | undefined,
+  transport: TlsOptions = TRANSPORT,
+): void {
   let presented: TlsIdentity | undefined;
   listener.prependListener('connection', (socket) => {
     const current = identity();
     if (current === undefined) socket.destroy();
-    else if (current !== presented) listener.setSecureContext({ ...TRANSPORT, ...current });
+    else if (current !== presented) listener.setSecureContext({ ...transport, ...current });
     presented = current ?? presented;
   });
 }

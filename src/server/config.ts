@@ -37,6 +37,8 @@ const schema = z.strictObject({
   /** Ways for nodes to attest, by trust domain, beside join tokens. */
   nodeAttestors: z.record(z.string(), nodeAttestorsSchema).optional(),
   authority: authoritySchema.optional(),
+  /** File of PEM roots for bundle endpoints of profile https_web, in place of the system's. */
+  webRoots: z.string().optional(),
   sync: z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65535) }),
 });
 

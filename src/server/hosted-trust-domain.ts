@@ -38,12 +38,16 @@ export class HostedTrustDomain implements Closeable {
     this.#clock = clock;
   }
 
-  static async open(resource: TrustDomainResource, place: AuthorityPlace, random: Random): Promise<HostedTrustDomain> {
-    const { clock, sequenceFloor } = place;
+  static async open(
+    resource: TrustDomainResource,
+    place: AuthorityPlace & { readonly jwtIssuer: () => string | undefined },
+    random: Random,
+  ): Promise<HostedTrustDomain> {
+    const { clock, sequenceFloor, jwtIssuer } = place;
     const trustDomain = parseTrustDomain(resource.name);
     const parts = await openAuthorityParts(trustDomain, place);
     const { caTtlSeconds } = resource;
-    const authority = new Authority({ ...parts, trustDomain, clock, random, caTtlSeconds, sequenceFloor });
+    const authority = new Authority({ ...parts, trustDomain, clock, random, caTtlSeconds, sequenceFloor, jwtIssuer });
     await authority.ready();
     const hosted = new HostedTrustDomain(trustDomain, authority, clock);
     await hosted.#renew();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { TLSSocket } from 'node:tls';
 import type { NodeAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, LogThreshold, type Random } from '#kernel';
@@ -10,6 +11,8 @@ import { authoritiesService } from './api/authorities.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
 import { Connections } from './connections.ts';
+import { FederationFollower } from './federation/federation-follower.ts';
+import { type EndpointKind, PublicEndpoints } from './federation/public-endpoints.ts';
 import { nodeAttestors } from './node-attestors.ts';
 import type { Gate } from './spire/bind.ts';
 import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
@@ -29,6 +32,8 @@ export interface ServerOptions extends ServerConfig {
 export interface RunningServer extends Closeable {
   readonly adminSocket: string;
   readonly sync: { readonly host: string; readonly port: number };
+  /** Where a public endpoint of a trust domain is served. */
+  endpoint(trustDomain: string, kind: EndpointKind): { readonly host: string; readonly port: number } | undefined;
   /** Where SPIRE's API of a trust domain is served. */
   spire(trustDomain: string): SpireAddress | undefined;
 }
@@ -68,6 +73,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         services: [syncService(state)],
       }),
     );
+    const endpoints = life.own(new PublicEndpoints(state, log));
+    const federation = life.own(new FederationFollower({ state, clock, log, ...webRootsOf(options) }));
     const services = [adminService(state, () => `${sync.host}:${sync.port}`), authoritiesService(state)];
     life.own(
       await serveUnix({
@@ -79,13 +86,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }),
     );
     const spire = life.own(
-      new SpireListeners({ gate: gateOf(options, state), connections, log, socketPath: socketPathOf(options) }),
+      new SpireListeners({
+        gate: gateOf(options, state, federation),
+        connections,
+        log,
+        socketPath: socketPathOf(options),
+      }),
     );
     state.onTrustDomains(() => spire.follow(state));
+    state.onTrustDomains(() => endpoints.follow());
+    await endpoints.follow();
     await spire.follow(state);
     return {
       adminSocket: options.adminSocket,
       sync: { host: sync.host, port: sync.port },
+      endpoint: (trustDomain, kind) => endpoints.addressOf(trustDomain, kind),
       spire: (trustDomain) => spire.addressOf(trustDomain),
       close: () => life.close(),
     };
@@ -95,16 +110,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-function gateOf({ clock, spire, logLevel = new LogThreshold() }: ServerOptions, state: State): Gate {
+function gateOf(
+  { clock, spire, logLevel = new LogThreshold() }: ServerOptions,
+  state: State,
+  federation: FederationFollower,
+): Gate {
   return {
     state,
     limiter: new RateLimiter({ ...DEFAULT_RATE_LIMITS, ...spire?.rateLimits }, clock),
     logLevel,
     startedAt: clock.monotonic(),
-    refreshBundle: async () => {
-      throw new Fault('METHOD_UNIMPLEMENTED', 'bundles are not fetched on demand yet');
+    refreshBundle: async (trustDomain, other) => {
+      await federation.refresh(trustDomain, other);
     },
   };
+}
+
+/** Throws `CONFIG_UNREADABLE`. */
+function webRootsOf({ webRoots }: ServerOptions): { readonly webRoots?: string } {
+  if (webRoots === undefined) return {};
+  try {
+    return { webRoots: readFileSync(webRoots, 'utf8') };
+  } catch (cause) {
+    throw new Fault('CONFIG_UNREADABLE', `the roots in ${webRoots} cannot be read`, { cause });
+  }
 }
 
 function socketPathOf({ adminSocket, spire }: ServerOptions): (trustDomain: string) => string {

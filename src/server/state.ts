@@ -200,7 +200,10 @@ export class State implements Closeable {
   async #host(resource: TrustDomainResource): Promise<void> {
     const { dataDir, clock, random, log, authority: config } = this.options;
     const published = this.registry.find<BundleResource>('Bundle', resource.name, resource.name);
-    const place = { dataDir, clock, config, store: this.#store, sequenceFloor: published?.sequence ?? 0 };
+    const jwtIssuer = () =>
+      this.registry.find<TrustDomainResource>('TrustDomain', resource.name, resource.name)?.jwtIssuer;
+    const sequenceFloor = published?.sequence ?? 0;
+    const place = { dataDir, clock, config, store: this.#store, sequenceFloor, jwtIssuer };
     const hosted = await HostedTrustDomain.open(resource, place, random);
     this.#hosted.set(resource.name, hosted);
     // Until this has returned, nothing that is new in the bundle signs.

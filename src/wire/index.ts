@@ -16,6 +16,7 @@ export {
   type FederationResource,
   type MinterGrant,
   type MinterResource,
+  type OidcDiscoveryPlace,
   RESOURCE_KINDS,
   type ResourceKind,
   type RevocationResource,

@@ -28,8 +28,33 @@ export interface TrustDomainResource {
   readonly namespaces: readonly string[];
   /** Who may register as minter here, and for what. */
   readonly minters: readonly MinterGrant[];
+  /** `iss` of its JWT-SVIDs, an https address; absent: they have none. */
+  readonly jwtIssuer?: string;
+  /** Where its bundle is served to other trust domains; absent: nowhere. */
+  readonly bundleEndpoint?: BundleEndpointPlace;
+  /** Where OpenID Connect discovery for its JWT-SVIDs is served; absent: nowhere. */
+  readonly oidcDiscovery?: OidcDiscoveryPlace;
   /** Where its server serves SPIRE's API over TLS; absent: nowhere. */
   readonly spireApi?: { readonly host: string; readonly port: number };
+}
+
+export interface BundleEndpointPlace {
+  readonly host: string;
+  readonly port: number;
+  /** With the server's own X509-SVID, or with a certificate of the web's from files on the server's machine. */
+  readonly profile:
+    | { readonly type: 'https_spiffe' }
+    | { readonly type: 'https_web'; readonly certificateFile: string; readonly keyFile: string };
+}
+
+export interface OidcDiscoveryPlace {
+  readonly host: string;
+  readonly port: number;
+  /** Files on the server's machine; absent: plain HTTP behind a proxy that ends TLS. */
+  readonly certificateFile?: string;
+  readonly keyFile?: string;
+  /** Host names that are answered; absent: that of the issuer. */
+  readonly domains?: readonly string[];
 }
 
 export interface MinterGrant {
