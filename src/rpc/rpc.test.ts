@@ -31,6 +31,7 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
   issueX509Svids: refuse,
   issueJwtSvids: refuse,
   issueWitSvids: refuse,
+  attestNode: async function* () {},
   registerMinter: refuse,
   reportReceipts: async (request) => ({ accepted: request.receiptsJson.length }),
   sync: async function* (requests) {
@@ -126,6 +127,7 @@ test('a handler is let go when the connection of its caller is gone, without a w
     issueX509Svids: refuse,
     issueJwtSvids: refuse,
     issueWitSvids: refuse,
+    attestNode: async function* () {},
     registerMinter: refuse,
     reportReceipts: refuse,
     sync: async function* (_requests, { signal }) {
@@ -163,6 +165,13 @@ async function eventually<T>(call: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+test('call after call on one connection: none is reset, so that the server never takes its client for an attacker', () =>
+  withServer(async (path) => {
+    const client = createClient(SupervisorDefinition, { socketPath: path });
+    for (let n = 0; n < 1500; n++) await client.register({ pid: 1, service: 'x' });
+    await client.close();
+  }));
 
 test('a client goes on after its server was restarted', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'rpc-'));

@@ -102,7 +102,10 @@ async function unary(
 ): Promise<unknown> {
   const deadline = AbortSignal.timeout(connection.options.timeoutMillis ?? DEFAULT_TIMEOUT_MILLIS);
   const all = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  for await (const answer of stream(connection, path, method, input, all)) return answer;
+  let answer: { readonly message: unknown } | undefined;
+  // To its end: a call that is left earlier is reset, and a server ends a connection that resets call after call.
+  for await (const message of stream(connection, path, method, input, all)) answer ??= { message };
+  if (answer !== undefined) return answer.message;
   throw deadline.aborted
     ? new Fault('DEADLINE_EXCEEDED', 'the answer did not come in time')
     : new Fault('UPSTREAM_UNAVAILABLE', 'the call ended without an answer');
