@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { Fault } from '#kernel';
 import { isSpiffeId, isTrustDomain } from '#spiffe';
+import { nodeEvidenceSchema } from './node-evidence.ts';
 
 const bundleSchema = z.looseObject({
   trustDomain: z.string(),
@@ -11,11 +12,17 @@ const bundleSchema = z.looseObject({
   refreshHintSeconds: z.number(),
 });
 
-const trustDomainSchema = z.strictObject({
-  name: z.string().refine((name): boolean => isTrustDomain(name), 'a trust domain name was expected'),
-  joinToken: z.string().min(1),
-  bundle: bundleSchema,
-});
+const trustDomainSchema = z
+  .strictObject({
+    name: z.string().refine((name): boolean => isTrustDomain(name), 'a trust domain name was expected'),
+    joinToken: z.string().min(1).optional(),
+    nodeAttestor: nodeEvidenceSchema.optional(),
+    bundle: bundleSchema,
+  })
+  .refine(
+    (one) => (one.joinToken === undefined) !== (one.nodeAttestor === undefined),
+    'joinToken or nodeAttestor, one of them',
+  );
 
 const sdsSchema = z
   .strictObject({

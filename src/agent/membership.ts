@@ -1,13 +1,16 @@
+import type { KeyObject } from 'node:crypto';
+import type { NodeEvidenceSource } from '#attestation';
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { createClient, dialTls } from '#rpc';
 import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
 import type { BundleResource, Client, EntryResource } from '#wire';
-import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
+import { AgentSyncDefinition, type AttestResponse } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
 import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
 import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
+import { attestByEvidence } from './node-evidence.ts';
 import { parseBundle } from './parse-bundle.ts';
 import { Resources } from './resources.ts';
 import { type HeldWitSvid, WitSvids } from './wit-svids.ts';
@@ -15,7 +18,9 @@ import { type HeldSvid, WorkloadSvids } from './workload-svids.ts';
 
 export interface MembershipOptions {
   readonly name: string;
-  readonly joinToken: string;
+  readonly joinToken?: string | undefined;
+  /** How the agent proves its node where it has no join token. */
+  readonly evidence?: NodeEvidenceSource;
   readonly bundle: BundleResource;
   readonly server: { readonly host: string; readonly port: number };
   readonly clock: Clock;
@@ -34,8 +39,8 @@ const ISSUE_MILLIS = 5000;
 const CLOSE_MILLIS = 1000;
 
 /**
- * This agent's membership in one trust domain: attests with a join token, renews its certificate, holds the push stream open, and has the
- * SVIDs of its workloads issued. While the server is away it keeps what it has. When its own certificate has expired it needs a new join token.
+ * This agent's membership in one trust domain: attests with a join token or by its node's evidence, renews its certificate, holds the push stream open, and has the
+ * SVIDs of its workloads issued. While the server is away it keeps what it has. When its own certificate has expired it attests again, or needs a new join token.
  */
 export class Membership implements Closeable {
   readonly name: string;
@@ -74,7 +79,8 @@ export class Membership implements Closeable {
   }
 
   get state(): MembershipState {
-    if (this.#joinToken === undefined && !this.#isCurrent()) return 'needs-join-token';
+    const { evidence } = this.#options;
+    if (evidence === undefined && this.#joinToken === undefined && !this.#isCurrent()) return 'needs-join-token';
     return this.#client === undefined ? 'connecting' : 'connected';
   }
 
@@ -208,32 +214,41 @@ export class Membership implements Closeable {
   async #join(): Promise<void> {
     if (this.#isCurrent()) return;
     this.#identity = undefined;
-    const token = this.#joinToken;
-    if (token === undefined) throw new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
     const key = newKey();
     const client = this.#dial(undefined);
     try {
-      const answer = await client.attest(
-        {
-          trustDomain: this.name,
-          type: 'join_token',
-          payload: Buffer.from(token),
-          csr: createCertificateRequest(key),
-          protocolVersion: PROTOCOL_VERSION,
-        },
-        this.#stop.signal,
-      );
-      // The token is spent now, whatever is thought of the answer. A newer one may have come meanwhile.
-      if (this.#joinToken === token) this.#joinToken = undefined;
+      const answer = await this.#attest(client, key);
       if (answer.bundleJson !== '') this.#bundle = parseBundle(answer.bundleJson, this.name);
       this.#identity = this.#adopt(answer.agentId, key, answer.certificateChain);
-    } catch (error) {
-      // A refused token is spent; one that came meanwhile is not.
-      if (faultCode(error) === 'AGENT_TOKEN_INVALID' && this.#joinToken === token) this.#joinToken = undefined;
-      throw error;
     } finally {
       await client.close();
     }
+  }
+
+  /** By a join token while there is one, else by the node's own evidence, as often as need be. */
+  async #attest(client: SyncClient, key: KeyObject): Promise<AttestResponse> {
+    const { evidence } = this.#options;
+    const token = this.#joinToken;
+    const common = { trustDomain: this.name, csr: createCertificateRequest(key), protocolVersion: PROTOCOL_VERSION };
+    const { signal } = this.#stop;
+    if (token === undefined) {
+      if (evidence === undefined) throw new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
+      return attestByEvidence(client, evidence, common, signal);
+    }
+    try {
+      const answer = await client.attest({ ...common, type: 'join_token', payload: Buffer.from(token) }, signal);
+      // The token is spent now, whatever is thought of the answer.
+      this.#spend(token);
+      return answer;
+    } catch (error) {
+      if (faultCode(error) === 'AGENT_TOKEN_INVALID') this.#spend(token);
+      throw error;
+    }
+  }
+
+  /** A newer token may have come meanwhile. */
+  #spend(token: string): void {
+    if (this.#joinToken === token) this.#joinToken = undefined;
   }
 
   /** Holds the stream open until it breaks, or until a renewed certificate calls for a new one. */

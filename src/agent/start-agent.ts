@@ -17,6 +17,7 @@ import { workloadApi } from './api/workload-api.ts';
 import { type AgentConfig, type AgentSettings, checkSettings } from './config.ts';
 import { Membership } from './membership.ts';
 import { AgentNode } from './node.ts';
+import { nodeEvidence } from './node-evidence.ts';
 
 export interface AgentOptions extends AgentSettings {
   readonly clock: Clock;
@@ -46,7 +47,17 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   } = checkSettings(settings);
   const life = new Lifecycle();
   try {
-    const [first, ...others] = trustDomains.map((one) => new Membership({ ...one, server, clock, random, log }));
+    const [first, ...others] = trustDomains.map(
+      ({ nodeAttestor, ...one }) =>
+        new Membership({
+          ...one,
+          ...(nodeAttestor === undefined ? {} : { evidence: nodeEvidence(nodeAttestor, random) }),
+          server,
+          clock,
+          random,
+          log,
+        }),
+    );
     if (first === undefined) throw new Fault('CONFIG_INVALID', 'the agent serves no trust domain');
     const memberships = [first, ...others] as const;
     const supervisor = new SupervisorAttestor();

@@ -1,5 +1,5 @@
 export { containerOf, parseCgroups, podOf, systemdUnitOf } from './cgroup.ts';
 export { bytesOf, malformed, readEvidence, refused, textField } from './evidence-json.ts';
 export { nodeAttestorContract } from './node-attestor.contract.ts';
-export type { AttestedNode, NodeAttestor, NodeEvidence } from './node-attestor.ts';
+export type { AttestedNode, NodeAttestor, NodeEvidence, NodeEvidenceSource } from './node-attestor.ts';
 export { attestProcess, type Process, type WorkloadAttestor } from './workload-attestor.ts';

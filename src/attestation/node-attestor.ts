@@ -28,3 +28,14 @@ export interface NodeAttestor {
   /** Throws `ATTESTATION_FAILED` for evidence that does not hold, `AGENT_TOKEN_INVALID`, or `ARGUMENT_INVALID` for what cannot be read. */
   attest(evidence: NodeEvidence, signal: AbortSignal): Promise<AttestedNode>;
 }
+
+/** Port: the agent's side of a node attestor. */
+export interface NodeEvidenceSource {
+  readonly type: string;
+  /** What the agent sends first; read again at each attestation. */
+  payload(signal: AbortSignal): Promise<Buffer>;
+  /** Answers a challenge. Sources that are asked nothing throw `ATTESTATION_FAILED`. */
+  respond(challenge: Buffer, signal: AbortSignal): Promise<Buffer>;
+  /** After the attestation, however it went. */
+  done?(): Promise<void>;
+}

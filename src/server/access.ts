@@ -19,6 +19,7 @@ type CallerClass = 'anyone' | 'agent';
 /** The one table of who may call what. A method that is missing here is denied; a test holds it against the definition. */
 export const ACCESS: Readonly<Record<string, CallerClass>> = {
   attest: 'anyone',
+  attestNode: 'anyone',
   renew: 'agent',
   sync: 'agent',
   issueX509Svids: 'agent',

@@ -5,13 +5,18 @@ import { bindService, type ServiceBinding } from '#rpc';
 import type { MinterResource, TrustDomainResource } from '#wire';
 import {
   AgentSyncDefinition,
+  type AttestNodeRequest,
+  type AttestNodeResponse,
+  type AttestResponse,
   type IssueJwtSvidsResponse_Result,
   type IssueX509SvidsResponse_Result,
   type SyncRequest,
 } from '#wire/gen/hauberk_sync';
 import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
+import { attestNode } from '../attest-node.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
+import type { AgentSvid } from '../nodes.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { State } from '../state.ts';
 import type { AgentStream } from '../streams.ts';
@@ -34,14 +39,9 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       const challenge = async (): Promise<never> => {
         throw new Fault('ATTESTOR_UNKNOWN', 'this kind of node attestation asks questions, which this call cannot');
       };
-      const { agent, chain } = await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal);
-      return {
-        agentId: agent.id,
-        certificateChain: [...chain],
-        expiresAt: BigInt(agent.expiresAt / 1000),
-        bundleJson: JSON.stringify(state.trustDomain(trustDomain).bundle()),
-      };
+      return toAttested(state, await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal));
     },
+    attestNode: (requests, { caller, signal }) => attestByStream(state, caller, requests, signal),
     renew: async (request, { caller }) => {
       const agent = agentOf('renew', caller, request.trustDomain);
       const renewed = await state.nodes.renew(agent, caller.peer?.serial ?? agent.serial, request.csr);
@@ -87,6 +87,39 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       };
     },
   });
+}
+
+function toAttested(state: State, { agent, chain }: AgentSvid): AttestResponse {
+  return {
+    agentId: agent.id,
+    certificateChain: [...chain],
+    expiresAt: BigInt(agent.expiresAt / 1000),
+    bundleJson: JSON.stringify(state.trustDomain(agent.trustDomain).bundle()),
+  };
+}
+
+async function* attestByStream(
+  state: State,
+  caller: SyncCaller,
+  requests: AsyncIterable<AttestNodeRequest>,
+  signal: AbortSignal,
+): AsyncGenerator<AttestNodeResponse> {
+  const iterator = requests[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  const params = first.done === true ? undefined : first.value.params;
+  if (params === undefined) throw new Fault('ARGUMENT_INVALID', 'missing params');
+  assertTrustDomain(caller, params.trustDomain);
+  assertVersion(params.protocolVersion);
+  const { trustDomain, type, csr, payload } = params;
+  const answer = async (): Promise<Uint8Array | undefined> => {
+    const next = await iterator.next();
+    return next.done === true ? undefined : next.value.challengeResponse;
+  };
+  const attestation = { trustDomain, type, csr, payload: Buffer.from(payload) };
+  for await (const step of attestNode(state.nodes, attestation, answer, signal))
+    yield 'challenge' in step
+      ? { challenge: step.challenge, result: undefined }
+      : { challenge: undefined, result: toAttested(state, step.svid) };
 }
 
 /** The agent's view at once, then what each commit changes in it. */

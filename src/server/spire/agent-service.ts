@@ -8,6 +8,7 @@ import {
   type AttestAgentRequest_Params,
   type AttestAgentResponse,
 } from '#wire/gen/spire/api/server/agent';
+import { attestNode } from '../attest-node.ts';
 import { type Admitted, bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
 import { decodeAgentFilter, encodeAgent, encodeSvid } from './message/agent.ts';
@@ -88,22 +89,18 @@ async function* attest(
   const iterator = requests[Symbol.asyncIterator]();
   const first = await iterator.next();
   const { type, payload, csr } = assertParams(first.done === true ? undefined : first.value.params);
-  const exchange = new ChallengeExchange();
-  const result = state.nodes
-    .attest({ trustDomain, type, payload, csr, challenge: (bytes) => exchange.ask(bytes) }, signal)
-    .finally(() => exchange.end());
-  // Its failure is thrown where it is awaited.
-  result.catch(() => undefined);
-  for await (const challenge of exchange.challenges()) {
-    yield { challenge, result: undefined };
-    const answer = await iterator.next();
-    const response = answer.done === true ? undefined : answer.value.challengeResponse;
-    if (response === undefined) exchange.fail(missing('challenge response'));
-    else exchange.answer(Buffer.from(response));
+  const answer = async (): Promise<Uint8Array | undefined> => {
+    const next = await iterator.next();
+    return next.done === true ? undefined : next.value.challengeResponse;
+  };
+  for await (const step of attestNode(state.nodes, { trustDomain, type, payload, csr }, answer, signal)) {
+    if ('challenge' in step) yield { challenge: step.challenge, result: undefined };
+    else {
+      const { agent, chain } = step.svid;
+      const svid = encodeSvid(agent.id, chain, agent.expiresAt);
+      yield { challenge: undefined, result: { svid, reattestable: agent.canReattest } };
+    }
   }
-  const { agent, chain } = await result;
-  const svid = encodeSvid(agent.id, chain, agent.expiresAt);
-  yield { challenge: undefined, result: { svid, reattestable: agent.canReattest } };
 }
 
 function assertParams(message: AttestAgentRequest_Params | undefined) {
@@ -119,37 +116,4 @@ function assertParams(message: AttestAgentRequest_Params | undefined) {
 
 function missing(what: string): Fault {
   return new Fault('ARGUMENT_INVALID', `missing ${what}`);
-}
-
-/** Turns an attestor's questions into the messages of a stream and back: one question at a time. */
-class ChallengeExchange {
-  #asked: PromiseWithResolvers<Uint8Array | undefined> = Promise.withResolvers();
-  #answered: PromiseWithResolvers<Buffer> = Promise.withResolvers();
-
-  ask(challenge: Uint8Array): Promise<Buffer> {
-    this.#answered = Promise.withResolvers();
-    this.#asked.resolve(challenge);
-    return this.#answered.promise;
-  }
-
-  async *challenges(): AsyncGenerator<Uint8Array> {
-    for (;;) {
-      const challenge = await this.#asked.promise;
-      if (challenge === undefined) return;
-      this.#asked = Promise.withResolvers();
-      yield challenge;
-    }
-  }
-
-  answer(response: Buffer): void {
-    this.#answered.resolve(response);
-  }
-
-  fail(error: unknown): void {
-    this.#answered.reject(error);
-  }
-
-  end(): void {
-    this.#asked.resolve(undefined);
-  }
 }

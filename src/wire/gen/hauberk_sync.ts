@@ -14,6 +14,20 @@ export const protobufFileName = "hauberk_sync.proto";
 
 /** Between agent and server: gRPC over TLS, the server's name in SNI is the trust domain. */
 
+export interface AttestNodeRequest {
+  /** First. */
+  params?:
+    | AttestRequest
+    | undefined;
+  /** Then, to each challenge. */
+  challengeResponse?: Uint8Array | undefined;
+}
+
+export interface AttestNodeResponse {
+  result?: AttestResponse | undefined;
+  challenge?: Uint8Array | undefined;
+}
+
 export interface AttestRequest {
   trustDomain: string;
   /** join_token */
@@ -147,6 +161,120 @@ export interface ReportReceiptsRequest {
 export interface ReportReceiptsResponse {
   accepted: number;
 }
+
+function createBaseAttestNodeRequest(): AttestNodeRequest {
+  return { params: undefined, challengeResponse: undefined };
+}
+
+export const AttestNodeRequest: MessageFns<AttestNodeRequest> = {
+  encode(message: AttestNodeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.params !== undefined) {
+      AttestRequest.encode(message.params, writer.uint32(10).fork()).join();
+    }
+    if (message.challengeResponse !== undefined) {
+      writer.uint32(18).bytes(message.challengeResponse);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttestNodeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttestNodeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.params = AttestRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.challengeResponse = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAttestNodeResponse(): AttestNodeResponse {
+  return { result: undefined, challenge: undefined };
+}
+
+export const AttestNodeResponse: MessageFns<AttestNodeResponse> = {
+  encode(message: AttestNodeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.result !== undefined) {
+      AttestResponse.encode(message.result, writer.uint32(10).fork()).join();
+    }
+    if (message.challenge !== undefined) {
+      writer.uint32(18).bytes(message.challenge);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttestNodeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttestNodeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.result = AttestResponse.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.challenge = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseAttestRequest(): AttestRequest {
   return { trustDomain: "", type: "", payload: new Uint8Array(0), csr: new Uint8Array(0), protocolVersion: 0 };
@@ -1548,6 +1676,15 @@ export const AgentSyncDefinition = {
       requestStream: false,
       responseType: AttestResponse as typeof AttestResponse,
       responseStream: false,
+      options: {},
+    },
+    /** Attestation that asks questions. */
+    attestNode: {
+      name: "AttestNode",
+      requestType: AttestNodeRequest as typeof AttestNodeRequest,
+      requestStream: true,
+      responseType: AttestNodeResponse as typeof AttestNodeResponse,
+      responseStream: true,
       options: {},
     },
     /** With a current agent SVID: a new one for a new key. */

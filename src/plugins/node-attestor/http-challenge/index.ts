@@ -1,1 +1,2 @@
+export { type HttpChallengeEvidenceOptions, httpChallengeEvidence } from './evidence.ts';
 export { HttpChallengeAttestor, type HttpChallengeOptions } from './http-challenge-attestor.ts';

@@ -47,11 +47,6 @@ export class K8sPsatAttestor implements NodeAttestor {
   }
 }
 
-/** What an agent sends. */
-export function k8sPsatPayload(cluster: string, token: string): Buffer {
-  return Buffer.from(JSON.stringify({ cluster, token }));
-}
-
 function pathOf({ name, naming }: Cluster, { podUid, nodeUid }: ReviewedPod): string {
   const uid = naming === 'pod' ? podUid : nodeUid;
   if (uid === undefined || !UID.test(uid)) throw refused('it does not say which node or pod it is of');

@@ -8,7 +8,7 @@ import { publicJwk } from '#jws';
 import { faultCode, ManualClock } from '#kernel';
 import { pemCertificates } from '#x509';
 import { forge } from '../../../../test/forge/certificate.ts';
-import { type Cluster, K8sPsatAttestor, KubernetesApi, k8sPsatPayload, oidcReview } from './index.ts';
+import { type Cluster, K8sPsatAttestor, KubernetesApi, oidcReview } from './index.ts';
 
 const CLOCK = new ManualClock(Date.UTC(2026, 5, 1));
 const NOW = CLOCK.now() / 1000;
@@ -26,6 +26,8 @@ const CLAIMS = {
     serviceaccount: { name: 'spire-agent', uid: 'sa-1' },
   },
 };
+
+const k8sPsatPayload = (cluster: string, token: string) => Buffer.from(JSON.stringify({ cluster, token }));
 
 function tokenOf(claims: object, header: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');

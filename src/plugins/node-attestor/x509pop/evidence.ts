@@ -1,13 +1,34 @@
-import type { KeyObject } from 'node:crypto';
-import { type Random, systemRandom } from '#kernel';
+import { createPrivateKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { NodeEvidenceSource } from '#attestation';
+import { Fault, type Random } from '#kernel';
+import { derCertificates } from '#x509';
 import { respond } from './proof.ts';
 
-/** What an agent sends first: its node's certificate and those above it, DER, leaf first. */
-export function x509popPayload(chain: readonly Uint8Array[]): Buffer {
-  return Buffer.from(JSON.stringify({ certificates: chain.map((der) => Buffer.from(der).toString('base64')) }));
+export interface X509popEvidenceOptions {
+  /** PEM: the node's certificate, then those above it. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly random: Random;
 }
 
-/** What it answers to the challenge, with the key of that certificate. */
-export function respondToX509pop(key: KeyObject, challenge: Buffer, random: Random = systemRandom): Buffer {
-  return respond(key, challenge, Buffer.from(random.bytes(32)));
+/** The node's own certificate; the files are read again at each attestation, for they may be renewed. */
+export function x509popEvidence({ certFile, keyFile, random }: X509popEvidenceOptions): NodeEvidenceSource {
+  return {
+    type: 'x509pop',
+    payload: async () => {
+      const chain = derCertificates(await read(certFile));
+      return Buffer.from(JSON.stringify({ certificates: chain.map((der) => der.toString('base64')) }));
+    },
+    respond: async (challenge) =>
+      respond(createPrivateKey(await read(keyFile)), challenge, Buffer.from(random.bytes(32))),
+  };
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read`, { cause });
+  }
 }

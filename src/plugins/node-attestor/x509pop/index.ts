@@ -1,2 +1,2 @@
-export { respondToX509pop, x509popPayload } from './evidence.ts';
+export { x509popEvidence } from './evidence.ts';
 export { X509popAttestor, type X509popOptions } from './x509pop-attestor.ts';

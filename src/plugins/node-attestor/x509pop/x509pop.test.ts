@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { nodeAttestorContract } from '#attestation';
 import { faultCode, ManualClock, systemRandom } from '#kernel';
+import { pemCertificates } from '#x509';
 import { type Forged, type Forgery, forge, NOW } from '../../../../test/forge/certificate.ts';
-import { respondToX509pop, X509popAttestor, type X509popOptions, x509popPayload } from './index.ts';
+import { X509popAttestor, type X509popOptions, x509popEvidence } from './index.ts';
+import { respond } from './proof.ts';
 
 const ROOT = forge({ ca: true, subject: 'nodes' });
 const never = new AbortController().signal;
+const respondToX509pop = (key: KeyObject, challenge: Buffer) =>
+  respond(key, challenge, Buffer.from(systemRandom.bytes(32)));
+const x509popPayload = (chain: readonly Buffer[]) =>
+  Buffer.from(JSON.stringify({ certificates: chain.map((der) => der.toString('base64')) }));
 
 function attestor(naming: X509popOptions['naming'] = { by: 'fingerprint' }): X509popAttestor {
   return new X509popAttestor({
@@ -75,4 +84,22 @@ test('in mode spiffe the agent has the path of its SVID below the prefix, and on
   for (const uri of ['spiffe://bank-a/spire-exchangers/1', 'spiffe://bank-a/web', 'spiffe://bank-b/spire-exchange/1'])
     await assert.rejects(caseOf({ uris: [uri] }, ROOT, naming).attest(), refused);
   await assert.rejects(caseOf({}, ROOT, naming).attest(), refused);
+});
+
+test('the agent’s side reads certificate and key from files, each time anew', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'pop-'));
+  try {
+    const [certFile, keyFile] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const source = x509popEvidence({ certFile, keyFile, random: systemRandom });
+    await assert.rejects(source.payload(never), (error) => faultCode(error) === 'CONFIG_UNREADABLE');
+    const leaf = forge({}, ROOT);
+    writeFileSync(certFile, pemCertificates([leaf.der]));
+    writeFileSync(keyFile, leaf.key.export({ type: 'pkcs8', format: 'pem' }));
+    const payload = await source.payload(never);
+    const challenge = (bytes: Uint8Array) => source.respond(Buffer.from(bytes), never);
+    const { path } = await attestor().attest({ trustDomain: 'bank-a', payload, challenge }, never);
+    assert.match(path, /^\/spire\/agent\/x509pop\//);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
