@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { Fault, isFault } from '#kernel';
 import { parseBody } from './body.ts';
+import { Slots } from './slots.ts';
 
 export interface FetchInit {
   readonly method?: string;
@@ -22,10 +23,13 @@ export interface FetchResponse {
 const ANSWER_MILLIS = 30_000;
 const ANSWER_BYTES = 16 * 1024 * 1024;
 const CONNECTIONS = 64;
+const WAITING = 10_000;
 
 /** Connections to one service, kept alive until the identity changes. */
 export class ServicePool {
   readonly #agent: Agent;
+  /** The agent counts a connection when it stands: requests that come meanwhile would each open another, and the handshakes drown the service. */
+  readonly #slots = new Slots(CONNECTIONS, WAITING);
 
   constructor(dial: () => Promise<TLSSocket>) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -40,6 +44,16 @@ export class ServicePool {
 
   /** Rejects with `PEER_…`, `UPSTREAM_UNAVAILABLE`, `DEADLINE_EXCEEDED`, `LIMIT_EXCEEDED`, or the signal's reason. */
   async request(path: string, host: string, init: FetchInit): Promise<FetchResponse> {
+    const room = this.#slots.take(init.signal);
+    if (room !== undefined) await room;
+    try {
+      return await this.#ask(path, host, init);
+    } finally {
+      this.#slots.give();
+    }
+  }
+
+  async #ask(path: string, host: string, init: FetchInit): Promise<FetchResponse> {
     const { method = 'GET', headers = {}, body, signal } = init;
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const options: RequestOptions = {

@@ -101,6 +101,17 @@ test('a kept connection that the service has closed is opened again for reading,
     assert.ok(written.status === 'UPSTREAM_UNAVAILABLE' || written.status === 200);
   }));
 
+test('attack on itself: a burst opens 64 connections and not one more, however long the handshakes take, and keeps them', () =>
+  serving(async ({ ask, server }) => {
+    let opened = 0;
+    server.on('connection', () => opened++);
+    for (let burst = 0; burst < 2; burst++) {
+      const answers = await Promise.all(Array.from({ length: 300 }, () => ask()));
+      assert.ok(answers.every(({ status }) => status === 200));
+    }
+    assert.equal(opened, 64);
+  }));
+
 test('10,000 receipts may wait, those of requests under way included, and not one more', async () => {
   const reporter = new ReceiptReporter(() => Promise.reject(new Fault('UPSTREAM_UNAVAILABLE', 'the agent is away')));
   for (let count = 0; count < 10_000; count++) reporter.reserve();
