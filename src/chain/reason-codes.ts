@@ -168,6 +168,8 @@ export const REASON_CODES = {
     exit: 65,
   },
   STORE_CONTENDED: { meaning: 'others changed the same state all the time', grpc: 'ABORTED', http: 409, exit: 75 },
+  STORE_SCHEMA_OLDER: config('the store was written by an older version and has to be upgraded first'),
+  BACKUP_INVALID: bad('the file is no whole backup'),
   STORE_UNAVAILABLE: unavailable('the store does not answer'),
   LOGIN_PROVIDER_UNAVAILABLE: unavailable('the identity provider does not answer; try again'),
   IDENTITY_HEADERS_STRIPPED: {

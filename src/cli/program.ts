@@ -4,6 +4,7 @@ import { isReasonCode, reasonCode } from '#chain';
 import { toFault } from '#kernel';
 import { applyCommand } from './apply.ts';
 import { authorityCommand } from './authority/index.ts';
+import { backupCommand, restoreCommand, upgradeCommand } from './backup.ts';
 import { entryCommand } from './entry/index.ts';
 import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
@@ -29,6 +30,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     entryCommand(),
     authorityCommand(),
     ledgerCommand(),
+    backupCommand(),
+    restoreCommand(),
+    upgradeCommand(),
     ...processCommands(),
   ]) {
     program.addCommand(command.exitOverride());

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, Fault, type Log, type Random } from '#kernel';
 import type { LedgerStore } from '#ledger';
-import { openPostgres } from '#plugins/store/postgres';
+import { openPostgres, type PostgresAddress } from '#plugins/store/postgres';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
 import type { Store } from '#registry';
 import type { ServerConfig } from './config.ts';
@@ -28,9 +28,7 @@ export async function openStores({ dataDir, store: chosen, clock, random, log }:
     throw new Fault('DIRECTORY_UNWRITABLE', `${dataDir} cannot be written`, { cause });
   }
   if (chosen?.type === 'postgres') {
-    const { type: _, caFile, tls, ...named } = chosen;
-    const address = { ...named, ...(caFile === undefined ? {} : { caFile }), ...(tls === undefined ? {} : { tls }) };
-    return openPostgres({ address, clock, random, log });
+    return openPostgres({ address: postgresAddress(chosen), clock, random, log });
   }
   const store = await SqliteStore.open(join(dataDir, 'registry.db'));
   try {
@@ -39,4 +37,10 @@ export async function openStores({ dataDir, store: chosen, clock, random, log }:
     await store.close();
     throw error;
   }
+}
+
+type PostgresChosen = Extract<ServerConfig['store'], { readonly type: 'postgres' }>;
+
+export function postgresAddress({ type: _, caFile, tls, ...named }: PostgresChosen): PostgresAddress {
+  return { ...named, ...(caFile === undefined ? {} : { caFile }), ...(tls === undefined ? {} : { tls }) };
 }

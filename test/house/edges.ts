@@ -48,7 +48,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'http', 'config', 'routing', 'sdk'],
   gate: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'sdk'],
   up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
-  cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up'],
+  cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up', 'server'],
 };
 
 /** What the closure of `hauberk/sdk` may import from node_modules: a service must not install a server. */

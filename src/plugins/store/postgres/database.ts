@@ -56,6 +56,21 @@ export class Database implements Closeable {
     });
   }
 
+  /** A transaction that the caller ends, whatever has become of it. It only reads. */
+  async begin(isolation: 'REPEATABLE READ READ ONLY'): Promise<Session & { end(): Promise<void> }> {
+    return guarded(async () => {
+      const client = await this.#pool.connect();
+      await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
+      const end = async (): Promise<void> => {
+        await client.query('ROLLBACK').then(
+          () => client.release(),
+          () => client.release(true),
+        );
+      };
+      return { ...sessionOf(client), end };
+    });
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#pool.end();
     return this.#closed;

@@ -9,6 +9,7 @@ import { PostgresStore } from './registry-store.ts';
 import { migrate } from './schema.ts';
 
 export type { PostgresAddress } from './address.ts';
+export { postgresArchive } from './archive.ts';
 
 export interface PostgresOptions {
   readonly address: PostgresAddress;

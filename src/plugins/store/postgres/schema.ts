@@ -1,5 +1,5 @@
 import { Fault } from '#kernel';
-import { type Database, numberOf } from './database.ts';
+import { type Database, numberOf, type Session } from './database.ts';
 
 /** The schema's history: a database of any earlier version is brought up, one step at a time, all in one transaction. */
 const MIGRATIONS: readonly string[] = [
@@ -32,14 +32,23 @@ const MIGRATIONS: readonly string[] = [
 /** Any number; the same in every server, so that one of many that start at once brings the schema up. */
 const MIGRATION_LOCK = 0x6861_7562;
 
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** 0 where there is none. */
+export async function schemaVersion(session: Session): Promise<number> {
+  const { rows } = await session.run("SELECT to_regclass('hauberk.schema') IS NOT NULL AS present");
+  if (rows[0]?.present !== true) return 0;
+  const [found] = (await session.run('SELECT version FROM hauberk.schema')).rows;
+  return found === undefined ? 0 : numberOf(found.version);
+}
+
 /** Brings the schema up. Throws `STORE_SCHEMA_NEWER` for a database that a newer version wrote, `STORE_UNAVAILABLE`. */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction(async (session) => {
     await session.run('SELECT pg_advisory_xact_lock($1)', MIGRATION_LOCK);
     await session.run('CREATE SCHEMA IF NOT EXISTS hauberk');
     await session.run('CREATE TABLE IF NOT EXISTS hauberk.schema (version integer NOT NULL)');
-    const { rows } = await session.run('SELECT version FROM hauberk.schema');
-    const found = rows[0] === undefined ? 0 : numberOf(rows[0].version);
+    const found = await schemaVersion(session);
     if (found > MIGRATIONS.length) {
       throw new Fault(
         'STORE_SCHEMA_NEWER',

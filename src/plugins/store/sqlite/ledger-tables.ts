@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { LedgerRecord } from '#ledger';
-import { numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
+import { type Migration, numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
 
 const SCHEMA = `
   CREATE TABLE record (
@@ -10,12 +10,15 @@ const SCHEMA = `
   CREATE INDEX record_by_txn ON record (txn);
   CREATE INDEX record_by_receipt ON record (receipt_id)`;
 
+/** The schema's history. */
+export const LEDGER_MIGRATIONS: readonly Migration[] = [(database) => database.exec(SCHEMA)];
+
 /** Ledgers in one SQLite file. Every call blocks for the length of a transaction. */
 export class LedgerTables {
   readonly #database: DatabaseSync;
 
   constructor(file: string) {
-    this.#database = openDatabase(file, [(database) => database.exec(SCHEMA)]);
+    this.#database = openDatabase(file, LEDGER_MIGRATIONS);
   }
 
   last(trustDomain: string): LedgerRecord | undefined {

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, test } from 'node:test';
+import { faultCode, silentLog, systemClock, systemRandom } from '#kernel';
+import { startPostgres } from '#plugins/postgres';
+import type { BundleResource } from '#wire';
+import { backup, restore, upgrade } from './backup.ts';
+import type { ServerConfig } from './config.ts';
+import { planDocuments } from './documents.ts';
+import { State } from './state.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'backup-'));
+const postgres = await startPostgres({ dir: join(directory, 'pg'), log: silentLog });
+after(async () => {
+  await postgres.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+type Place = Pick<ServerConfig, 'dataDir' | 'store'>;
+let made = 0;
+const path = (name: string): string => join(directory, `${made++}-${name}`);
+const rejects = (promise: Promise<unknown>, code: string) =>
+  assert.rejects(promise, (error) => faultCode(error) === code);
+const onPostgres = (dataDir: string): Place => ({
+  dataDir,
+  store: {
+    type: 'postgres',
+    host: postgres.socketDir,
+    port: postgres.port,
+    database: 'postgres',
+    user: postgres.superuser,
+    passwordFile: postgres.passwordFile,
+  },
+});
+
+const documents = [
+  { kind: 'TrustDomain', metadata: { name: 'bank-a' }, spec: {} },
+  {
+    kind: 'Entry',
+    metadata: { name: 'a', trustDomain: 'bank-a', owner: 'Zo\u00eb\u2028 "quoted"' },
+    spec: { spiffeId: 'spiffe://bank-a/a', parentId: 'spiffe://bank-a/node/local', selectors: ['unix:uid:1'] },
+  },
+].map((document) => JSON.stringify({ apiVersion: 'hauberk.dev/v1', ...document }));
+
+async function withState<T>(place: Place, use: (state: State) => Promise<T>): Promise<T> {
+  const state = await State.open({ ...place, clock: systemClock, random: systemRandom, log: silentLog });
+  try {
+    return await use(state);
+  } finally {
+    await state.close();
+  }
+}
+
+/** What a person would look for after a restore. */
+const told = async ({ registry, ledger }: State) => ({
+  entries: registry.entries('bank-a'),
+  bundle: { ...registry.find<BundleResource>('Bundle', 'bank-a', 'bank-a'), sequence: 0 },
+  agents: registry.agents('bank-a'),
+  uses: await registry.uses('bank-a'),
+  receipts: (await ledger.recent(1000)).map(({ id }) => id).sort(),
+});
+
+async function filled(): Promise<{ readonly place: Place; readonly file: string; readonly before: object }> {
+  const place = { dataDir: path('data') };
+  const file = path('backup');
+  const before = await withState(place, async (state) => {
+    await state.commitAll(planDocuments(documents, []).changes, 'test');
+    await state.registry.putAgent({
+      id: 'spiffe://bank-a/spire/agent/x509pop/x',
+      trustDomain: 'bank-a',
+      attestationType: 'x509pop',
+      selectors: ['x509pop:a:b'],
+      canReattest: true,
+      banned: true,
+      serial: '',
+      expiresAt: 7,
+    });
+    await state.registry.createJoinToken('bank-a', 60, undefined, 'secret-token');
+    state.registry.touch('Entry', 'bank-a', 'a');
+    const now = await told(state);
+    await state.registry.close();
+    // The server runs on while it is copied.
+    assert.ok((await backup(place, file, 'now')) > 5);
+    return now;
+  });
+  return { place, file, before };
+}
+
+test('a backup restores what there was, in the other kind of store and back; tokens and keys are not in it', async () => {
+  const { place, file, before } = await filled();
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const text = readFileSync(file, 'utf8');
+  assert.doesNotMatch(text, /secret-token|PRIVATE KEY/);
+  const shared = onPostgres(place.dataDir);
+  assert.equal(await restore(shared, file), text.split('\n').length - 3);
+  assert.deepEqual(await withState(shared, told), before);
+  const again = path('backup');
+  await backup(shared, again, 'later');
+  await rejects(restore(shared, again), 'ALREADY_EXISTS');
+
+  const moved = { dataDir: path('data') };
+  await restore(moved, again);
+  await rejects(restore(moved, again), 'ALREADY_EXISTS');
+  assert.ok(!existsSync(join(moved.dataDir, 'registry.db.restoring')));
+  const registry = await withState({ ...moved }, async (state) => {
+    assert.ok(
+      state.registry.revision('bank-a') > 2_000_000,
+      'revisions that were given out after the backup stay unused',
+    );
+    await assert.rejects(state.registry.peekJoinToken('bank-a', 'secret-token'));
+    for (const { brokenAt } of await state.ledger.verify()) assert.equal(brokenAt, undefined);
+    return told(state);
+  });
+  assert.deepEqual(registry.entries, Reflect.get(before, 'entries'));
+  assert.deepEqual(registry.agents, Reflect.get(before, 'agents'));
+});
+
+test('a backup that was cut, changed or is something else is refused, and leaves no store behind', async () => {
+  const { file } = await filled();
+  const text = readFileSync(file, 'utf8');
+  const lines = text.trimEnd().split('\n');
+  for (const [what, bad, code] of [
+    ['cut in a line', text.slice(0, -20), 'BACKUP_INVALID'],
+    ['without its end', `${lines.slice(0, -1).join('\n')}\n`, 'BACKUP_INVALID'],
+    ['with a row less', [...lines.slice(0, 2), ...lines.slice(3)].join('\n'), 'BACKUP_INVALID'],
+    ['changed', text.replace('spiffe://bank-a/a', 'spiffe://bank-a/b'), 'BACKUP_INVALID'],
+    ['of another format', text.replace('"format":1', '"format":2'), 'BACKUP_INVALID'],
+    ['something else', '{"a":1}\n', 'BACKUP_INVALID'],
+    ['empty', '', 'BACKUP_INVALID'],
+  ] as const) {
+    const [spoiled, place] = [path('spoiled'), { dataDir: path('data') }];
+    writeFileSync(spoiled, bad);
+    await assert.rejects(restore(place, spoiled), (error) => faultCode(error) === code, what);
+    assert.deepEqual(readdirSync(place.dataDir), [], what);
+  }
+  await rejects(restore({ dataDir: path('data') }, path('missing')), 'CONFIG_UNREADABLE');
+  await rejects(backup({ dataDir: path('nothing') }, path('backup'), 'now'), 'NOT_FOUND');
+});
+
+test('a backup whose ledger was rewritten does not restore, even with a digest that fits', async () => {
+  const { place } = await filled();
+  const attacker = new DatabaseSync(join(place.dataDir, 'ledger.db'));
+  attacker.exec(`UPDATE record SET body = replace(body, 'ALLOWED', 'POLICY_DENIED') WHERE position = 1`);
+  attacker.close();
+  const file = path('backup');
+  await backup(place, file, 'now');
+  const target = { dataDir: path('data') };
+  await rejects(restore(target, file), 'LEDGER_CORRUPT');
+  assert.deepEqual(readdirSync(target.dataDir), []);
+});
+
+test('an older store is upgraded beside a copy of it, and cannot be copied before', async () => {
+  const place = { dataDir: path('data') };
+  const old = join(import.meta.dirname, '..', 'plugins', 'store', 'sqlite', 'testdata');
+  await rejects(upgrade(place), 'NOT_FOUND');
+  await withState(place, async () => undefined);
+  for (const name of ['registry', 'ledger']) copyFileSync(join(old, `${name}-1.db`), join(place.dataDir, `${name}.db`));
+  await rejects(backup(place, path('backup'), 'now'), 'STORE_SCHEMA_OLDER');
+  const [registry, ledger] = await upgrade(place);
+  assert.deepEqual([registry?.from, registry?.to, ledger?.from, ledger?.to], [1, 2, 1, 1]);
+  const copy = new DatabaseSync(registry?.copy ?? '', { readOnly: true });
+  assert.equal(copy.prepare('SELECT count(*) AS n FROM agent').get()?.n, 1);
+  copy.close();
+  assert.equal((await upgrade(place))[0]?.copy, undefined);
+  assert.ok((await backup(place, path('backup'), 'now')) > 5);
+  const newer = new DatabaseSync(join(place.dataDir, 'registry.db'));
+  newer.exec('PRAGMA user_version = 99');
+  newer.close();
+  await rejects(upgrade(place), 'STORE_SCHEMA_NEWER');
+  await rejects(backup(place, path('backup'), 'now'), 'STORE_SCHEMA_NEWER');
+});
