@@ -31,7 +31,7 @@ export function bundleContent(slots: readonly Slot[], upstream: readonly Journal
     if (root === undefined || !isSelfIssued(root)) return [];
     return [{ id, tainted, certificate: root.der.toString('base64') }];
   });
-  const anchors = [...own, ...upstream];
+  const anchors = [...own, ...upstream.filter(({ revoked }) => !revoked)];
   return {
     x509Authorities: anchors.map(({ certificate }) => certificate),
     taintedX509Authorities: anchors.filter(({ tainted }) => tainted).map(({ id }) => id),

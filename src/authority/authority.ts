@@ -1,6 +1,7 @@
 import { type Clock, type Closeable, Fault, type Random } from '#kernel';
 import type { SpiffeId, TrustDomain } from '#spiffe';
 import type { AuthorityBundle } from './authority-bundle.ts';
+import { type DownstreamCaRequest, type IssuedCa, issueDownstreamCa } from './downstream-ca.ts';
 import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
 import { type BundleListener, KeySlots, type NewSlot } from './key-slots.ts';
@@ -8,6 +9,8 @@ import type { KeyType } from './key-type.ts';
 import { makeSlot } from './make-slot.ts';
 import { type AuthorityState, type Slot, toState } from './slot.ts';
 import { type IssuedToken, type JwtSvidRequest, TokenIssuer, type WitSvidRequest } from './token-issuer.ts';
+import type { UpstreamAuthority } from './upstream-authority.ts';
+import { makeUpstreamSlot, toAnchor } from './upstream-slot.ts';
 import { type IssuedX509Svid, type IssueRequest, X509Issuer } from './x509-issuer.ts';
 
 export interface AuthorityOptions {
@@ -20,6 +23,8 @@ export interface AuthorityOptions {
   readonly caTtlSeconds: number;
   /** The bundle's sequence goes on from here when the journal is new, so that it never falls. */
   readonly sequenceFloor?: number;
+  /** Signs the CAs of this authority; absent: they sign themselves. */
+  readonly upstream?: UpstreamAuthority;
   /** `ec-p256` where none is said. */
   readonly keyType?: KeyType;
   /** `iss` of JWT-SVIDs, where OpenID Connect discovery is served; asked for each. */
@@ -38,7 +43,10 @@ export class Authority implements Closeable {
 
   constructor(options: AuthorityOptions) {
     this.#options = options;
-    this.#slots = new KeySlots({ ...options, make: (kind) => this.#make(kind) });
+    const { upstream } = options;
+    const upstreamRoots = async () => ((await upstream?.roots()) ?? []).map(toAnchor);
+    const following = upstream === undefined ? {} : { upstreamRoots };
+    this.#slots = new KeySlots({ ...options, ...following, make: (kind) => this.#make(kind) });
     this.#x509 = new X509Issuer(options);
     this.#tokens = new TokenIssuer(options);
   }
@@ -120,6 +128,12 @@ export class Authority implements Closeable {
     return this.#tokens.issueWit(request, await this.#active('wit'), this.bundle());
   }
 
+  /** An intermediate CA for a server below this one. Throws `IDENTITY_UNAVAILABLE`. */
+  async issueDownstreamCa(request: DownstreamCaRequest): Promise<IssuedCa> {
+    const active = await this.#active('x509');
+    return issueDownstreamCa(request, { active, bundle: this.bundle(), options: this.#options });
+  }
+
   /** Prepares, activates and retires what is due at this moment; heals at once when an active key has expired. */
   rotateIfDue(): Promise<void> {
     return this.#slots.rotateIfDue();
@@ -149,7 +163,9 @@ export class Authority implements Closeable {
   }
 
   async #make(kind: AuthorityKind): Promise<NewSlot> {
-    const { keyType = 'ec-p256', caTtlSeconds } = this.#options;
-    return { slot: await makeSlot(kind, keyType, { ...this.#options, ttlSeconds: caTtlSeconds }) };
+    const { keyType = 'ec-p256', caTtlSeconds, upstream } = this.#options;
+    const options = { ...this.#options, ttlSeconds: caTtlSeconds };
+    if (kind === 'x509' && upstream !== undefined) return makeUpstreamSlot(keyType, options, upstream);
+    return { slot: await makeSlot(kind, keyType, options) };
   }
 }

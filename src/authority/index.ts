@@ -1,5 +1,7 @@
 export { Authority, type AuthorityOptions } from './authority.ts';
 export type { AuthorityBundle, AuthorityKey } from './authority-bundle.ts';
+export { makeCaCertificate } from './ca-certificate.ts';
+export type { DownstreamCaRequest, IssuedCa } from './downstream-ca.ts';
 export { journalContract } from './journal.contract.ts';
 export {
   AUTHORITY_KINDS,
@@ -14,4 +16,5 @@ export type { KeyManager } from './key-manager.ts';
 export { KEY_TYPES, KEY_USE, type KeyType } from './key-type.ts';
 export type { AuthorityState } from './slot.ts';
 export type { IssuedToken, JwtSvidRequest, WitSvidRequest } from './token-issuer.ts';
+export type { UpstreamAnswer, UpstreamAuthority, UpstreamRequest, UpstreamRoot } from './upstream-authority.ts';
 export type { IssuedX509Svid, IssueRequest } from './x509-issuer.ts';

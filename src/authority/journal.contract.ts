@@ -37,7 +37,7 @@ function record(version: number): JournalRecord {
     version,
     sequence: version * 10,
     slots: [slot],
-    upstream: [{ id: 'aa', certificate: 'AA==', tainted: true }],
+    upstream: [{ id: 'aa', certificate: 'AA==', tainted: true, revoked: false, notAfter: 3 }],
   };
 }
 

@@ -54,6 +54,10 @@ export interface JournalAnchor {
   /** Standard base64 of DER. */
   readonly certificate: string;
   readonly tainted: boolean;
+  /** Out of the bundle, and remembered, so that an upstream which still has it does not bring it back. */
+  readonly revoked: boolean;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
 }
 
 /** Reads what an implementation has kept as JSON. Throws `CONFIG_UNREADABLE`. */
@@ -95,7 +99,9 @@ function isSlot(value: unknown): value is JournalSlot {
 function isAnchor(value: unknown): value is JournalAnchor {
   if (typeof value !== 'object' || value === null) return false;
   const anchor: Partial<Record<keyof JournalAnchor, unknown>> = value;
-  return typeof anchor.id === 'string' && typeof anchor.certificate === 'string' && typeof anchor.tainted === 'boolean';
+  const texts = typeof anchor.id === 'string' && typeof anchor.certificate === 'string';
+  const flags = typeof anchor.tainted === 'boolean' && typeof anchor.revoked === 'boolean';
+  return texts && flags && Number.isSafeInteger(anchor.notAfter);
 }
 
 function damaged(cause?: unknown): Fault {

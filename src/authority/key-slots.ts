@@ -8,7 +8,7 @@ import { fromJournal, type Slot, toJournal, upstreamAuthorityId } from './slot.t
 
 export interface NewSlot {
   readonly slot: Slot;
-  /** The upstream's roots, when one signed the slot. */
+  /** The upstream's roots, when it signed the slot. */
   readonly upstream?: readonly JournalAnchor[];
 }
 
@@ -19,6 +19,8 @@ export interface KeySlotsOptions {
   readonly clock: Clock;
   readonly sequenceFloor?: number;
   readonly make: (kind: AuthorityKind) => Promise<NewSlot>;
+  /** The upstream's roots as they are now, where there is an upstream. */
+  readonly upstreamRoots?: () => Promise<readonly JournalAnchor[]>;
 }
 
 /** Told of every new bundle. Nothing that is new in it signs before every listener has returned. */
@@ -30,6 +32,7 @@ interface Contents {
 }
 
 const RETRY_MILLIS = 10_000;
+const UPSTREAM_MILLIS = 60_000;
 const MAX_CONFLICTS = 8;
 
 /**
@@ -92,6 +95,7 @@ export class KeySlots implements Closeable {
         await this.#load();
         await this.#publish();
         await this.#expire();
+        await this.#followUpstream();
         for (const kind of AUTHORITY_KINDS) await this.#rotate(kind);
       } finally {
         this.#schedule();
@@ -151,7 +155,7 @@ export class KeySlots implements Closeable {
       if (!this.#upstream(id).tainted) throw wrongState('it is not possible to revoke an untainted authority');
       await this.#commit({
         slots: this.slots.filter((slot) => upstreamAuthorityId(slot.chain) !== id),
-        upstream: this.#contents.upstream.filter((one) => one.id !== id),
+        upstream: this.#contents.upstream.map((one) => (one.id === id ? { ...one, revoked: true } : one)),
       });
       await this.#publish();
     });
@@ -165,7 +169,7 @@ export class KeySlots implements Closeable {
   }
 
   #upstream(id: string): JournalAnchor {
-    const anchor = this.#contents.upstream.find((one) => one.id === id);
+    const anchor = this.#contents.upstream.find((one) => one.id === id && !one.revoked);
     if (anchor === undefined) throw new Fault('NOT_FOUND', 'no upstream authority of this subject key id');
     if (this.slots.some((slot) => slot.state === 'active' && upstreamAuthorityId(slot.chain) === id))
       throw wrongState('unable to use the upstream authority of the current authority');
@@ -184,9 +188,9 @@ export class KeySlots implements Closeable {
     const others = this.slots.filter((slot) => slot.kind !== kind || slot.state !== 'prepared');
     if (others.filter((slot) => slot.kind === kind).length >= LIMITS.authoritySlots.value)
       throw new Fault('LIMIT_EXCEEDED', 'too many authorities of this kind are in the bundle: revoke old ones first');
-    const { slot, upstream = this.#contents.upstream } = await this.#options.make(kind);
+    const { slot, upstream = [] } = await this.#options.make(kind);
     try {
-      await this.#commit({ slots: [...others, slot], upstream });
+      await this.#commit({ slots: [...others, slot], upstream: merged(this.#contents.upstream, upstream) });
     } catch (error) {
       await this.#options.keyManager.delete(slot.keyName);
       throw error;
@@ -197,7 +201,34 @@ export class KeySlots implements Closeable {
 
   async #expire(): Promise<void> {
     const now = this.#options.clock.now();
-    await this.#commit({ ...this.#contents, slots: this.slots.filter(({ notAfter }) => notAfter > now) });
+    const isLive = ({ notAfter }: { readonly notAfter: number }): boolean => notAfter > now;
+    await this.#commit({ slots: this.slots.filter(isLive), upstream: this.#contents.upstream.filter(isLive) });
+    await this.#publish();
+  }
+
+  /**
+   * Takes new roots of the upstream into the bundle, and drops those that it has dropped once nothing stands under them. When it has tainted the
+   * root of the active CA, another CA takes its place first. While the upstream is away everything stays as it is.
+   */
+  async #followUpstream(): Promise<void> {
+    const roots = await this.#options.upstreamRoots?.().catch(() => undefined);
+    if (roots === undefined) return;
+    const used = new Set(this.slots.map(({ chain }) => upstreamAuthorityId(chain)));
+    const kept = this.#contents.upstream.filter(
+      ({ id, revoked }) => revoked || used.has(id) || roots.some((root) => root.id === id),
+    );
+    const isNewlyTainted = (id: string): boolean =>
+      roots.some((root) => root.id === id && root.tainted) && kept.some((one) => one.id === id && !one.tainted);
+    await this.#commit({ ...this.#contents, upstream: merged(kept, roots) });
+    await this.#publish();
+    const active = upstreamAuthorityId(this.active('x509')?.chain ?? []);
+    if (active !== undefined && isNewlyTainted(active)) {
+      const prepared = await this.#prepare('x509');
+      if (upstreamAuthorityId(prepared.chain) === active) return;
+      await this.#commit({ ...this.#contents, slots: activated(this.slots, prepared.id) });
+    }
+    const upstream = this.#contents.upstream.map((one) => (isNewlyTainted(one.id) ? { ...one, tainted: true } : one));
+    if (roots.some(({ id }) => isNewlyTainted(id))) await this.#commit({ ...this.#contents, upstream });
     await this.#publish();
   }
 
@@ -287,7 +318,8 @@ export class KeySlots implements Closeable {
     const due = AUTHORITY_KINDS.map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
     const soonest = Math.min(...due);
     const at = this.#published === this.#bundle.sequence && soonest > clock.now() ? soonest : retry;
-    this.#timer = clock.at(at, () => void this.rotateIfDue().catch(() => undefined));
+    const look = this.#options.upstreamRoots === undefined ? at : Math.min(at, clock.now() + UPSTREAM_MILLIS);
+    this.#timer = clock.at(look, () => void this.rotateIfDue().catch(() => undefined));
   }
 }
 
@@ -300,6 +332,14 @@ function assertKind(slot: Slot, kind: AuthorityKind): Slot {
 function assertOwnRoot(slot: Slot): void {
   if (upstreamAuthorityId(slot.chain) !== undefined)
     throw wrongState("local authority can't be tainted or revoked if there is an upstream authority");
+}
+
+/** What is known of an anchor stays: an upstream can bring anchors, and neither clear nor bring back one. */
+function merged(known: readonly JournalAnchor[], found: readonly JournalAnchor[]): readonly JournalAnchor[] {
+  const added = found
+    .filter(({ id }) => !known.some((one) => one.id === id))
+    .map((one) => ({ ...one, tainted: false }));
+  return [...known, ...added];
 }
 
 function sameList<T>(one: readonly T[], other: readonly T[]): boolean {

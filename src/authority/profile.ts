@@ -11,10 +11,11 @@ export const LEAF_SUBJECT = encodeName([
 ]);
 
 /** Subject of a CA: unique by its serial number, so that issuer names never collide. */
-export function authoritySubject(serial: Buffer): Buffer {
+export function authoritySubject(serial: Buffer, unit?: string): Buffer {
   return encodeName([
     [OID.country, 'US'],
     [OID.organization, 'SPIFFE'],
+    ...(unit === undefined ? [] : [[OID.organizationalUnit, unit] as const]),
     [OID.serialNumber, BigInt(`0x${serial.toString('hex')}`).toString()],
   ]);
 }

@@ -19,8 +19,19 @@ const keysSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** An authority above, by trust domain: absent ones sign their own CAs. */
+const upstreamSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('disk'), certFile: path, keyFile: path, bundleFile: path.optional() }),
+  z.strictObject({
+    kind: z.literal('spire'),
+    server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
+    workloadSocket: path,
+  }),
+]);
+
 export const authoritySchema = z.strictObject({
   keys: keysSchema.optional(),
+  upstream: z.record(z.string(), upstreamSchema).optional(),
   keyType: z.enum(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-4096']).optional(),
 });
 

@@ -27,7 +27,14 @@ async function inDirectory(run: (directory: string, store: SqliteStore) => Promi
 }
 
 async function open(dataDir: string, store: SqliteStore, config?: AuthorityConfig, sequenceFloor = 0) {
-  const parts = await openAuthorityParts(trustDomain, { dataDir, store, clock, config, sequenceFloor });
+  const parts = await openAuthorityParts(trustDomain, {
+    dataDir,
+    store,
+    clock,
+    random: systemRandom,
+    config,
+    sequenceFloor,
+  });
   const authority = new Authority({
     ...parts,
     trustDomain,

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AuthorityJournal, KeyManager, KeyType } from '#authority';
-import { type Clock, Fault, Secret } from '#kernel';
+import type { AuthorityJournal, KeyManager, KeyType, UpstreamAuthority } from '#authority';
+import { type Clock, Fault, type Random, Secret } from '#kernel';
 import { AwsKmsKeyManager, sharedCredentials } from '#plugins/key-manager/aws-kms';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
+import { DiskUpstreamAuthority } from '#plugins/upstream-authority/disk';
+import { SpireUpstreamAuthority } from '#plugins/upstream-authority/spire';
 import type { Store } from '#registry';
 import type { TrustDomain } from '#spiffe';
 import type { AuthorityConfig } from './authority-config.ts';
@@ -15,12 +17,14 @@ export interface AuthorityParts {
   readonly keyManager: KeyManager;
   readonly journal: AuthorityJournal;
   readonly keyType: KeyType;
+  readonly upstream?: UpstreamAuthority;
 }
 
 export interface AuthorityPlace {
   readonly dataDir: string;
   readonly store: Store;
   readonly clock: Clock;
+  readonly random: Random;
   readonly config?: AuthorityConfig | undefined;
   /** Of the bundle that was published last. */
   readonly sequenceFloor: number;
@@ -32,7 +36,27 @@ export async function openAuthorityParts(trustDomain: TrustDomain, place: Author
   const keyManager = await openKeyManager(trustDomain, directory, place);
   const journal = storeJournal(place.store, trustDomain);
   await adoptDiskJournal(journal, join(directory, 'authority.json'));
-  return { keyManager, journal, keyType: place.config?.keyType ?? 'ec-p256' };
+  const upstream = upstreamOf(trustDomain, place);
+  const above = upstream === undefined ? {} : { upstream };
+  return { keyManager, journal, keyType: place.config?.keyType ?? 'ec-p256', ...above };
+}
+
+function upstreamOf(
+  trustDomain: TrustDomain,
+  { config, clock, random }: AuthorityPlace,
+): UpstreamAuthority | undefined {
+  const upstream = config?.upstream?.[trustDomain];
+  switch (upstream?.kind) {
+    case undefined:
+      return undefined;
+    case 'disk': {
+      const { certFile, keyFile, bundleFile } = upstream;
+      const bundle = bundleFile === undefined ? {} : { bundleFile };
+      return new DiskUpstreamAuthority({ trustDomain, certFile, keyFile, ...bundle, clock, random });
+    }
+    case 'spire':
+      return new SpireUpstreamAuthority({ ...upstream, trustDomain, clock });
+  }
 }
 
 async function openKeyManager(

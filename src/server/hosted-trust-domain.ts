@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { Authority, type IssuedX509Svid } from '#authority';
-import type { Clock, Closeable, Random, Scheduled } from '#kernel';
+import type { Clock, Closeable, Scheduled } from '#kernel';
 import { isTainted, parseTrustDomain, SpiffeId, type TrustDomain, type X509BundleSet, x509Bundle } from '#spiffe';
 import type { BundleResource, TrustDomainResource } from '#wire';
 import { pemCertificates } from '#x509';
@@ -41,9 +41,8 @@ export class HostedTrustDomain implements Closeable {
   static async open(
     resource: TrustDomainResource,
     place: AuthorityPlace & { readonly jwtIssuer: () => string | undefined },
-    random: Random,
   ): Promise<HostedTrustDomain> {
-    const { clock, sequenceFloor, jwtIssuer } = place;
+    const { clock, random, sequenceFloor, jwtIssuer } = place;
     const trustDomain = parseTrustDomain(resource.name);
     const parts = await openAuthorityParts(trustDomain, place);
     const { caTtlSeconds } = resource;

@@ -203,8 +203,8 @@ export class State implements Closeable {
     const jwtIssuer = () =>
       this.registry.find<TrustDomainResource>('TrustDomain', resource.name, resource.name)?.jwtIssuer;
     const sequenceFloor = published?.sequence ?? 0;
-    const place = { dataDir, clock, config, store: this.#store, sequenceFloor, jwtIssuer };
-    const hosted = await HostedTrustDomain.open(resource, place, random);
+    const place = { dataDir, clock, random, config, store: this.#store, sequenceFloor, jwtIssuer };
+    const hosted = await HostedTrustDomain.open(resource, place);
     this.#hosted.set(resource.name, hosted);
     // Until this has returned, nothing that is new in the bundle signs.
     hosted.authority.onBundleChange(async () => {

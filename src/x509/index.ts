@@ -10,5 +10,11 @@ export {
   keyId,
   type SignatureScheme,
 } from './profile.ts';
-export { type CertificateRequest, createCertificateRequest, parseCertificateRequest } from './request.ts';
+export {
+  type CertificateRequest,
+  createCertificateRequest,
+  encodeCertificateRequest,
+  encodeRequestedPart,
+  parseCertificateRequest,
+} from './request.ts';
 export { checkSignature, isSignedBy } from './signature.ts';

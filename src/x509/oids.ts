@@ -4,6 +4,7 @@ export const OID = {
   serialNumber: '2.5.4.5',
   country: '2.5.4.6',
   organization: '2.5.4.10',
+  organizationalUnit: '2.5.4.11',
   subjectKeyId: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',

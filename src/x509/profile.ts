@@ -21,6 +21,11 @@ export interface CertificateProfile {
 
 export type SignatureScheme = 'ecdsa-sha256' | 'ecdsa-sha384' | 'rsa-sha256';
 
+/** AlgorithmIdentifier, DER. */
+export function algorithmIdentifier(scheme: SignatureScheme): Buffer {
+  return ALGORITHMS[scheme];
+}
+
 const NULL = Buffer.from([0x05, 0x00]);
 // RFC 5758 §3.2: no parameters with ECDSA; RFC 4055 §5: NULL with RSA.
 const ALGORITHMS: Readonly<Record<SignatureScheme, Buffer>> = {

@@ -1,9 +1,10 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
 import { Fault, LIMITS } from '#kernel';
 import { contextTag, DerReader, readBitBytes, readOid, readSmallInteger, TAG } from './der-reader.ts';
-import { bits, der, integer, oid, sequence } from './der-writer.ts';
+import { bits, boolean, der, integer, octets, oid, sequence, setOf } from './der-writer.ts';
 import { readExtensions } from './extensions.ts';
 import { OID, signatureScheme } from './oids.ts';
+import { algorithmIdentifier, type SignatureScheme } from './profile.ts';
 import { readPublicKey } from './public-key.ts';
 
 /** A PKCS#10 request (RFC 2986) whose own signature has been verified: the sender holds the private key. */
@@ -64,10 +65,25 @@ function readRequestedNames(reader: DerReader): { uriSans: readonly string[]; dn
 
 /** A request for the key, without names: the issuer takes nothing but the key from it. P-256 keys. */
 export function createCertificateRequest(privateKey: KeyObject): Buffer {
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const info = sequence(integer(Buffer.from([0])), sequence(), spki, der(contextTag(0, true)));
-  const signature = sign('sha256', info, { key: privateKey, dsaEncoding: 'der' });
-  return sequence(info, sequence(oid(OID.ecdsaWithSha256)), bits(signature));
+  const part = encodeRequestedPart(createPublicKey(privateKey).export({ type: 'spki', format: 'der' }));
+  return encodeCertificateRequest(part, sign('sha256', part, { key: privateKey, dsaEncoding: 'der' }), 'ecdsa-sha256');
+}
+
+/** The signed part of a request (RFC 2986 §4.1) without subject, with at most one URI. */
+export function encodeRequestedPart(spki: Buffer, uri?: string): Buffer {
+  const attributes = uri === undefined ? [] : [requestedUri(uri)];
+  return sequence(integer(Buffer.from([0])), sequence(), spki, der(contextTag(0, true), ...attributes));
+}
+
+/** Joins the signed part and its signature. */
+export function encodeCertificateRequest(part: Buffer, signature: Uint8Array, scheme: SignatureScheme): Buffer {
+  return sequence(part, algorithmIdentifier(scheme), bits(signature));
+}
+
+function requestedUri(uri: string): Buffer {
+  const names = sequence(der(contextTag(6, false), Buffer.from(uri, 'latin1')));
+  const extensions = sequence(sequence(oid(OID.subjectAltName), boolean(true), octets(names)));
+  return sequence(oid(OID.extensionRequest), setOf(extensions));
 }
 
 function requestFault(rule: string, cause?: unknown): Fault {

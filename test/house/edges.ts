@@ -26,7 +26,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   // wing
   sdk: ['kernel', 'chain', 'spiffe', 'x509', 'jwt', 'wire', 'http', 'policy'],
   // floor 2
-  plugins: ['kernel', 'jws', 'x509', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire'],
+  plugins: ['kernel', 'jws', 'x509', 'authority', 'attestation', 'registry', 'ledger', 'spiffe', 'wire', 'rpc'],
   // floor 3
   server: [
     'kernel',

@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { KeyType } from '#authority';
+import { KEY_USE, type KeyType } from '#authority';
 import { Fault } from '#kernel';
 
 const generatePair = promisify(generateKeyPair);
@@ -19,12 +19,20 @@ export async function generateKey(type: KeyType): Promise<KeyObject> {
   }
 }
 
+/** Throws `KEY_UNREADABLE` for a key of a type that no authority signs with. */
+export function keyTypeOf(key: KeyObject): KeyType {
+  const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
+  if (namedCurve === 'prime256v1') return 'ec-p256';
+  if (namedCurve === 'secp384r1') return 'ec-p384';
+  if (key.asymmetricKeyType === 'rsa' && modulusLength === 2048) return 'rsa-2048';
+  if (key.asymmetricKeyType === 'rsa' && modulusLength === 4096) return 'rsa-4096';
+  throw new Fault('KEY_UNREADABLE', 'a key of this kind or size signs nothing here');
+}
+
 /** As `KeyManager.sign`: at once for EC; off the main thread for RSA, which takes milliseconds. */
 export function signWith(key: KeyObject, data: Uint8Array): Buffer | Promise<Buffer> {
-  const { namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (namedCurve === 'prime256v1') return sign('sha256', data, { key, dsaEncoding: 'der' });
-  if (namedCurve === 'secp384r1') return sign('sha384', data, { key, dsaEncoding: 'der' });
-  if (key.asymmetricKeyType !== 'rsa') throw new Fault('INTERNAL_ERROR', 'a key of this kind signs nothing here');
+  const type = keyTypeOf(key);
+  if (type === 'ec-p256' || type === 'ec-p384') return sign(KEY_USE[type].hash, data, { key, dsaEncoding: 'der' });
   return new Promise((resolve, reject) => {
     sign('sha256', data, key, (error, signature) => (error === null ? resolve(signature) : reject(error)));
   });

@@ -7,6 +7,7 @@ import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { issueJwtSvids, issueWitSvids, issueX509Svids } from '../issuance.ts';
 import { type Admitted, bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
+import { issueDownstreamCa } from './downstream.ts';
 import { encodeSvid } from './message/agent.ts';
 import { encodeId } from './message/ids.ts';
 import { mintJwtSvid, mintWitSvid, mintX509Svid } from './mint.ts';
@@ -55,7 +56,10 @@ export function svidService(gate: Gate): ServiceBinding<SpireCaller> {
         ),
       };
     },
-    newDownstreamX509CA: async () => unimplemented(),
+    newDownstreamX509CA: async ({ csr, preferredTtl }, { caller }) => {
+      const { chain, roots } = await issueDownstreamCa(state, caller, { csr, ttlSeconds: preferredTtl });
+      return { caCertChain: [...chain], x509Authorities: [...roots] };
+    },
   });
 }
 
@@ -75,8 +79,4 @@ function asSpire(fault: Fault): Fault {
 function agentOf({ agent }: Admitted): AgentRecord {
   if (agent === undefined) throw new Fault('CALLER_NOT_AUTHORIZED', 'the caller is no agent');
   return agent;
-}
-
-function unimplemented(): never {
-  throw new Fault('METHOD_UNIMPLEMENTED', 'this method is not offered here');
 }

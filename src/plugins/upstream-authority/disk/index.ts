@@ -1,0 +1,1 @@
+export { DiskUpstreamAuthority, type DiskUpstreamOptions } from './disk-upstream-authority.ts';

@@ -1,0 +1,1 @@
+export { SpireUpstreamAuthority, type SpireUpstreamOptions } from './spire-upstream-authority.ts';
