@@ -131,7 +131,11 @@ export interface HouseOptions {
   readonly routes?: readonly unknown[];
 }
 
-/** `fixed`, `hang`, `drip`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
+/** Bytes of a large answer: far more than any buffer on the way. */
+export const LARGE = 6 * 1024 * 1024;
+const body = 'x'.repeat(LARGE);
+
+/** `fixed`, `large`, `hang`, `drip`, `cut`, `401-minter`, `cookie` in a path make the service behave so. */
 const service =
   (seen: Seen[]): RequestListener =>
   (incoming, response) => {
@@ -142,6 +146,8 @@ const service =
       if (url.includes('fixed')) return void response.end('fixed');
       seen.push({ method, url, rawHeaders, headers, body: Buffer.concat(chunks).toString() });
       if (url.includes('hang')) return;
+      if (url.includes('large-chunked')) return void response.write(body, () => response.end());
+      if (url.includes('large')) return void response.end(body);
       if (url.includes('drip')) return void response.write('first');
       if (url.includes('cut')) return void incoming.socket.destroy();
       if (url.includes('401-minter')) return void response.writeHead(401, { 'x-hauberk-code': 'MINTER_UNKNOWN' }).end();

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import { verifyToken } from '#jwt';
 import { systemClock } from '#kernel';
-import { ALICE, type Answer, ask, Browser, EDGE_ID, type House, raw, startHouse } from './edge.harness.ts';
+import { ALICE, type Answer, ask, Browser, EDGE_ID, type House, LARGE, raw, startHouse } from './edge.harness.ts';
 
 let house: House;
 const alice = new Browser();
@@ -289,6 +289,32 @@ for (const [what, head] of AMBIGUOUS) {
 test('a head beyond the limit is refused', async () => {
   const text = await raw(house.port, `GET / HTTP/1.1\r\nHost: ${house.host}\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`);
   assert.match(text, /"code":"LIMIT_EXCEEDED"/);
+});
+
+test('CONNECT, an expectation that is not met, and more fields than are read are refused, each with a receipt', async () => {
+  const head = `Host: ${house.host}\r\nConnection: close\r\n`;
+  for (const [bytes, status, code] of [
+    [`CONNECT ${house.host} HTTP/1.1\r\n${head}\r\n`, 501, 'METHOD_UNIMPLEMENTED'],
+    [`GET / HTTP/1.1\r\n${head}Expect: 200-ok\r\n\r\n`, 400, 'ARGUMENT_INVALID'],
+    [`GET / HTTP/1.1\r\n${head}${'a: b\r\n'.repeat(300)}\r\n`, 413, 'LIMIT_EXCEEDED'],
+  ] as const) {
+    house.workload.receipts.length = 0;
+    const answer = await raw(house.port, bytes);
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*x-hauberk-code: ${code}`));
+    assert.deepEqual(
+      house.workload.receipts.map((receipt) => receipt.code),
+      [code],
+    );
+  }
+});
+
+test('an answer of any size goes on whole, no faster than its reader reads, with its length or without', async () => {
+  for (const path of ['/bank-a/large', '/bank-a/large-chunked']) {
+    const answer = await alice.send(at(path));
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body.length, LARGE, path);
+    assert.equal(answer.headers['content-length'], path.endsWith('chunked') ? undefined : String(LARGE));
+  }
 });
 
 test('trailers of a request do not become fields', async () => {
