@@ -12,7 +12,9 @@ const DIAL_MILLIS = 10_000;
 /** Connects to the server, over verified TLS where the address says so. Throws `DATABASE_UNAVAILABLE`. */
 export async function dialDatabase(address: DatabaseAddress): Promise<Duplex> {
   const { at } = address;
-  const socket = at.kind === 'unix' ? connect(socketPathOf(at)) : connect(at.port, at.host);
+  // Without delay: a small message that waits for the acknowledgement of the one before costs 40 ms.
+  const socket =
+    at.kind === 'unix' ? connect(socketPathOf(at)) : connect({ port: at.port, host: at.host, noDelay: true });
   try {
     return await withDeadline(socket, address, async () => {
       await once(socket, 'connect');

@@ -65,6 +65,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   });
   const ended = new Promise<void>((done) => leader.once('close', () => done()));
   const close = async (): Promise<void> => {
+    // Its end is waited for, also where nothing else keeps this process going.
+    leader.ref();
     leader.stdio[3]?.destroy();
     await ended;
   };
