@@ -137,7 +137,7 @@ export const REMOVALS: readonly Removal[] = [
   at('J-8', JWT_SVID, 'list.length > 0 && list.every', 'list.every'),
   at('J-9', SVID_TOKEN, "if (now >= expiresAt) throw new Fault('TOKEN_EXPIRED', 'the token has expired');", ''),
   at('J-10', SVID_TOKEN, "readDate(claims.nbf, 'nbf') > now + leewaySeconds", 'false'),
-  at('J-10', JWT_SVID, "readDate(claims.iat, 'iat') > at / 1000 + leewaySeconds", 'false'),
+  at('J-10', JWT_SVID, "readDate(claims.iat, 'iat') > question.at / 1000 + JWT_SVID_LEEWAY_SECONDS", 'false'),
   at(
     'J-11',
     PARSE_BUNDLE,
@@ -253,18 +253,6 @@ export const REMOVALS: readonly Removal[] = [
   at('E-8', ADDRESS, 'isIP(host) === (ipv6 === undefined ? 4 : 6) && ', ''),
 
   at(
-    'A-3',
-    'src/agent/api/x509-profile.ts',
-    'if (fingerprint !== last) yield x509SvidResponse(identities, entitled);',
-    "if (fingerprint !== last) yield x509SvidResponse(last === '' ? identities : [identities[0]], entitled);",
-  ),
-  at(
-    'A-4',
-    'src/agent/api/x509-profile.ts',
-    "let due: number | undefined;\n      let last = '';\n      for await (const _ of changes(node, clock, () => due, context.signal)) {\n        const entitled = await node.entitled(context.caller);\n        const {",
-    "let due: number | undefined;\n      let last = '';\n      let firsts = 0;\n      for await (const _ of changes(node, clock, () => due, context.signal)) {\n        if (firsts++ === 0) continue;\n        const entitled = await node.entitled(context.caller);\n        const {",
-  ),
-  at(
     'A-5',
     'src/sdk/identity.ts',
     'const bundles = new Map<string, ReturnType<typeof x509Bundle>>();',
@@ -284,7 +272,6 @@ export const REMOVALS: readonly Removal[] = [
     'return Object.fromEntries([...bundles].map(([name, bundle]) => [`spiffe://',
     'return Object.fromEntries([...bundles].map(([name, bundle]) => [`',
   ),
-  at('A-11', 'src/agent/api/x509-profile.ts', '...ownBundles(entitled), ', ''),
   at('A-12', SVID_TOKEN, 'bundle === undefined || bundle.use !== question.use', 'bundle === undefined'),
   at(
     'A-18',
@@ -332,4 +319,52 @@ export const REMOVALS: readonly Removal[] = [
     'prepareAt: notAfter - Math.min(lifetime / 2, 30 * DAY)',
     'prepareAt: notAfter - Math.min(lifetime / 6, 7 * DAY)',
   ),
+
+  at(
+    'A-3',
+    'src/agent/api/x509-profile.ts',
+    'const svids = identities.map(',
+    'const svids = identities.slice(0, 1).map(',
+  ),
+  at(
+    'A-4',
+    'src/agent/api/stated.ts',
+    'if (seen.fingerprint !== before?.fingerprint) yield',
+    'if (before !== undefined && seen.fingerprint !== before.fingerprint) yield',
+  ),
+  at(
+    'A-11',
+    'src/agent/bundles.ts',
+    '[...ownBundles(entitled), ...federatedBundles(entitled)]',
+    '[...federatedBundles(entitled)]',
+  ),
+  at('A-1', 'src/agent/api/workload-api.ts', '...jwtProfile(node, options), ', ''),
+  at(
+    'A-13',
+    'src/agent/api/jwt-profile.ts',
+    'const asked = entitled.filter(',
+    'const asked = entitled; entitled.filter(',
+  ),
+  at('A-14', 'src/agent/api/hints.ts', "if (taken.has(hint)) return '';", ''),
+  at(
+    'A-15',
+    'src/agent/api/jwt-profile.ts',
+    'tokenJwks(allBundles(entitled), jwtBundleOf)',
+    'tokenJwks(federatedBundles(entitled), jwtBundleOf)',
+  ),
+  at(
+    'A-17',
+    SVID_TOKEN,
+    'question.bundles.get(id.trustDomain)',
+    'question.bundles.get(id.trustDomain) ?? [...question.bundles.values()][0]',
+  ),
+  at('A-20', 'src/agent/api/wit-profile.ts', 'witSvidKey: keyJwk,', "witSvidKey: '{}',"),
+  at(
+    'A-6',
+    'src/agent/api/audiences.ts',
+    "if (audience.length === 0 || audience.includes('')) throw new Fault('ARGUMENT_INVALID', 'audience must be specified');",
+    "if (audience.length === 0 || audience.includes('')) return ['anything'];",
+  ),
+  at('A-16', 'src/agent/token-verifier.ts', 'if (!known.verified.audience.includes(audience))', 'if (at < 0)'),
+  at('A-16', COMPACT, '|| !isSigned(jws, key.key)', ''),
 ];

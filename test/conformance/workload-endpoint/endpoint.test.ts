@@ -5,15 +5,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fromBinary } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
 import { startAgent } from '#agent';
 import { silentLog, systemClock, systemRandom } from '#kernel';
-import { ServerReflectionDefinition } from '#wire/gen/reflection';
 import { SpiffeWorkloadAPIDefinition, X509SVIDResponse } from '#wire/gen/workloadapi';
-import { first } from '../../../src/agent/agent.harness.ts';
 import { sharedHouse } from '../house.ts';
+import { methodsOf, services } from '../reflection.ts';
 import { call, type Header, SECURITY_HEADER } from '../stranger.ts';
 
 const house = sharedHouse();
@@ -147,28 +144,8 @@ test('E-11 is Unimplemented for methods and services that it has not', async () 
   assert.equal(await codeOf(FETCH), status.OK);
 });
 
-async function* only<T>(one: T): AsyncGenerator<T> {
-  yield one;
-}
-
-const services = async (): Promise<readonly string[]> => {
-  const reflection = house().workload(ServerReflectionDefinition, {});
-  const { listServicesResponse } = await first(reflection.serverReflectionInfo(only({ host: '', listServices: '*' })));
-  return (listServicesResponse?.service ?? []).map(({ name }) => name);
-};
-const methodsOf = async (service: string): Promise<readonly string[]> => {
-  const reflection = house().workload(ServerReflectionDefinition, {});
-  const answer = await first(reflection.serverReflectionInfo(only({ host: '', fileContainingSymbol: service })));
-  const files = (answer.fileDescriptorResponse?.fileDescriptorProto ?? []).map((bytes) =>
-    fromBinary(FileDescriptorProtoSchema, bytes),
-  );
-  return files.flatMap((file) =>
-    file.service.filter(({ name }) => service.endsWith(name)).flatMap(({ method }) => method.map(({ name }) => name)),
-  );
-};
-
 test('E-12 reflection names the services, of both versions', async () => {
-  const names = await services();
+  const names = await services(house());
   for (const name of [
     'SpiffeWorkloadAPI',
     'grpc.reflection.v1.ServerReflection',
@@ -179,7 +156,7 @@ test('E-12 reflection names the services, of both versions', async () => {
 });
 
 test('E-13 what is more than the standard is a service of its own', async () => {
-  assert.deepEqual([...(await methodsOf('SpiffeWorkloadAPI'))].sort(), [...METHODS].sort());
-  assert.ok((await services()).includes('hauberk.workload.v1.EnforcementPoint'));
-  assert.ok((await methodsOf('hauberk.workload.v1.EnforcementPoint')).length > 0);
+  assert.deepEqual([...(await methodsOf(house(), 'SpiffeWorkloadAPI'))].sort(), [...METHODS].sort());
+  assert.ok((await services(house())).includes('hauberk.workload.v1.EnforcementPoint'));
+  assert.ok((await methodsOf(house(), 'hauberk.workload.v1.EnforcementPoint')).length > 0);
 });
