@@ -4,7 +4,7 @@ import { Fault, LIMITS, toFault } from '#kernel';
 import type { AgentRecord, HeldEntry } from '#registry';
 import { SpiffeId } from '#spiffe';
 import type { EntryResource, TrustDomainResource } from '#wire';
-import { parseCertificateRequest } from '#x509';
+import { verifyCertificateRequest } from '#x509';
 import type { Noted } from './recorder.ts';
 import type { State } from './state.ts';
 
@@ -62,7 +62,7 @@ export function issueX509Svids(
   items: readonly IssueItem[],
 ): Promise<readonly IssueResult[]> {
   return issueEach(state, agent, items, async ({ csr }, { entry, authority, lifetimeSeconds }) => {
-    const { spki } = parseCertificateRequest(csr);
+    const { spki } = await verifyCertificateRequest(csr);
     const { chain, serial, notAfter } = await authority.issueX509Svid({
       id: SpiffeId.parse(entry.spiffeId),
       publicKeySpki: spki,

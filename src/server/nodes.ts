@@ -2,7 +2,7 @@ import type { AttestedNode, NodeAttestor, NodeEvidence } from '#attestation';
 import { type Clock, Fault } from '#kernel';
 import type { AgentRecord, Registry } from '#registry';
 import { SpiffeId } from '#spiffe';
-import { parseCertificate, parseCertificateRequest } from '#x509';
+import { parseCertificate, verifyCertificateRequest } from '#x509';
 import type { HostedTrustDomain } from './hosted-trust-domain.ts';
 import type { Recorder } from './recorder.ts';
 
@@ -40,7 +40,7 @@ export class Nodes {
   /** Throws what the attestor throws, `ATTESTOR_UNKNOWN`, `AGENT_BANNED`, `ATTESTATION_REUSED`, `CSR_INVALID`. */
   async attest(attestation: Attestation, signal: AbortSignal): Promise<AgentSvid> {
     const { trustDomain, type, csr } = attestation;
-    const { spki } = parseCertificateRequest(csr);
+    const { spki } = await verifyCertificateRequest(csr);
     const attestor = this.#options.attestors(trustDomain).find((one) => one.type === type);
     if (attestor === undefined) throw new Fault('ATTESTOR_UNKNOWN', 'this kind of node attestation is not offered');
     const node = await attestor.attest(attestation, signal);
@@ -61,7 +61,7 @@ export class Nodes {
 
   /** A new certificate; the present one is good until the new one has been used. Throws `CSR_INVALID`. */
   async renew(agent: AgentRecord, presentedSerial: string, csr: Uint8Array): Promise<AgentSvid> {
-    const { spki } = parseCertificateRequest(csr);
+    const { spki } = await verifyCertificateRequest(csr);
     const { chain, notAfter } = await this.#issue(SpiffeId.parse(agent.id), spki);
     const renewed = { serial: serialOf(chain), previousSerial: presentedSerial, expiresAt: notAfter };
     const { registry, recorder, clock } = this.#options;

@@ -16,5 +16,6 @@ export {
   encodeCertificateRequest,
   encodeRequestedPart,
   parseCertificateRequest,
+  verifyCertificateRequest,
 } from './request.ts';
 export { checkSignature, isSignedBy } from './signature.ts';

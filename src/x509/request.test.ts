@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { faultCode } from '#kernel';
 import { DerReader, TAG } from './der-reader.ts';
 import { bits, sequence } from './der-writer.ts';
-import { createCertificateRequest, parseCertificateRequest } from './request.ts';
+import { createCertificateRequest, parseCertificateRequest, verifyCertificateRequest } from './request.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const request = createCertificateRequest(privateKey);
@@ -41,3 +41,12 @@ test('rejects any flipped byte, any truncation, any byte after the end', () => {
 });
 
 test('rejects a request over 16 KiB before it is read', () => refused(Buffer.alloc(16 * 1024 + 1)));
+
+test('off the main thread the answer is the same', async () => {
+  const { spki, uriSans } = await verifyCertificateRequest(request);
+  assert.deepEqual([spki, uriSans], [publicKey.export({ type: 'spki', format: 'der' }), []]);
+  const flipped = Buffer.from(request);
+  flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1;
+  for (const bad of [flipped, request.subarray(1), Buffer.alloc(16 * 1024 + 1)])
+    await assert.rejects(verifyCertificateRequest(bad), (error) => faultCode(error) === 'CSR_INVALID');
+});

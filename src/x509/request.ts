@@ -17,6 +17,42 @@ export interface CertificateRequest {
 
 /** Throws `CSR_INVALID`, whatever is wrong with it. */
 export function parseCertificateRequest(input: Uint8Array): CertificateRequest {
+  const { request, proof } = read(input);
+  try {
+    if (verify(proof.hash, proof.signed, request.publicKey, proof.signature)) return request;
+  } catch (cause) {
+    throw unproven(cause);
+  }
+  throw unproven();
+}
+
+/** As `parseCertificateRequest`; the arithmetic is done off the main thread. */
+export async function verifyCertificateRequest(input: Uint8Array): Promise<CertificateRequest> {
+  const { request, proof } = read(input);
+  return new Promise((resolve, reject) => {
+    try {
+      verify(proof.hash, proof.signed, request.publicKey, proof.signature, (error, holds) =>
+        error === null && holds ? resolve(request) : reject(unproven(error)),
+      );
+    } catch (cause) {
+      reject(unproven(cause));
+    }
+  });
+}
+
+/** What a request is signed with, and over what. */
+interface Proof {
+  readonly hash: string | null;
+  readonly signed: Buffer;
+  readonly signature: Buffer;
+}
+
+interface Unproven {
+  readonly request: CertificateRequest;
+  readonly proof: Proof;
+}
+
+function read(input: Uint8Array): Unproven {
   if (input.length > LIMITS.certificateBytes.value) throw requestFault('it is larger than 16 KiB');
   try {
     return readRequest(Buffer.from(input));
@@ -25,7 +61,7 @@ export function parseCertificateRequest(input: Uint8Array): CertificateRequest {
   }
 }
 
-function readRequest(input: Buffer): CertificateRequest {
+function readRequest(input: Buffer): Unproven {
   const outer = new DerReader(input);
   const body = outer.enter(TAG.sequence);
   outer.end();
@@ -39,14 +75,13 @@ function readRequest(input: Buffer): CertificateRequest {
   const spki = reader.read(TAG.sequence).encoding;
   const publicKey = readPublicKey(spki);
   const scheme = signatureScheme(algorithm);
-  if (
-    scheme === undefined ||
-    scheme.key !== publicKey.asymmetricKeyType ||
-    !verify(scheme.hash, info.encoding, publicKey, signature)
-  ) {
-    throw requestFault('its signature does not verify');
-  }
-  return { publicKey, spki, ...readRequestedNames(reader) };
+  if (scheme === undefined || scheme.key !== publicKey.asymmetricKeyType) throw unproven();
+  const request = { publicKey, spki, ...readRequestedNames(reader) };
+  return { request, proof: { hash: scheme.hash, signed: info.encoding, signature } };
+}
+
+function unproven(cause?: unknown): Fault {
+  return requestFault('its signature does not verify', cause ?? undefined);
 }
 
 function readRequestedNames(reader: DerReader): { uriSans: readonly string[]; dnsNames: readonly string[] } {

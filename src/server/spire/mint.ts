@@ -4,7 +4,7 @@ import { Fault } from '#kernel';
 import { SpiffeId } from '#spiffe';
 import type { TrustDomainResource } from '#wire';
 import type { MintJWTSVIDRequest, MintWITSVIDRequest } from '#wire/gen/spire/api/server/svid';
-import { type CertificateRequest, parseCertificateRequest } from '#x509';
+import { type CertificateRequest, verifyCertificateRequest } from '#x509';
 import type { State } from '../state.ts';
 import type { Admitted } from './bind.ts';
 import { parseDnsName } from './message/entry.ts';
@@ -20,7 +20,7 @@ export async function mintX509Svid(
   request: { readonly csr: Uint8Array; readonly ttlSeconds: number },
 ): Promise<{ readonly id: string; readonly chain: readonly Buffer[]; readonly notAfter: number }> {
   if (request.csr.length === 0) throw new Fault('ARGUMENT_INVALID', 'missing CSR');
-  const { spki, uriSans, dnsNames } = parseCertificateRequest(request.csr);
+  const { spki, uriSans, dnsNames } = await verifyCertificateRequest(request.csr);
   const { authority, userPath, lifetimeSeconds } = placeOf(state, caller, request.ttlSeconds);
   const id = assertMintable(caller.trustDomain, userPath, uriSans);
   assertNoOverlap(dnsNames.map(parseDnsName));
