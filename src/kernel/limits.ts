@@ -34,6 +34,7 @@ export const LIMITS = {
   edgeLoginAttempts: { value: 10_000, why: 'sign-ins of one edge under way at once' },
   edgeLoginAttemptsPerBrowser: { value: 5, why: 'sign-ins of one browser under way at once' },
   edgeConnections: { value: 10_000, why: 'connections to one edge at once' },
+  verifiedTokens: { value: 1000, why: 'internal JWTs whose verification one service keeps' },
   serviceConnections: { value: 10_000, why: 'connections to one service of the SDK at once' },
   edgePageBytes: { value: 16 * 1024 * 1024, why: 'static pages of one edge, all together' },
   edgeAnswerBytes: { value: 1024 * 1024, why: 'one answer of an identity provider or authentication service' },

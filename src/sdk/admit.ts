@@ -25,7 +25,7 @@ export interface Admitted {
 
 /** Peer → ambiguity → tokens → identity fields → policy, in this order. Throws the first that says no. */
 export async function admit(
-  options: ServeOptions,
+  options: Parameters<typeof verifyRequestingUser>[0],
   request: IncomingMessage,
   connection: Peer | undefined,
   facts: Facts,

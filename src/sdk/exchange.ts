@@ -27,7 +27,7 @@ export interface Exchange {
 
 /** Admits a request, runs the handler and answers; whatever fails is a denial. Every request leaves one receipt. */
 export async function answer(
-  options: ServeOptions,
+  options: Parameters<typeof admit>[0],
   handler: Handler,
   underWay: UnderWay,
   exchange: Exchange,

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { VerifiedToken } from '#jwt';
 import { Fault } from '#kernel';
+import type { KeptTokens } from './kept-tokens.ts';
 import type { ServedService, ServeOptions } from './serve-options.ts';
-import { verifyUserToken } from './user-token.ts';
+import { assertUserStands, verifyUserToken } from './user-token.ts';
 
 /** The user's tokens of one request, as verified. */
 export interface RequestingUser {
@@ -17,7 +18,7 @@ export interface RequestingUser {
  * A bearer that is none of ours is refused. Throws `TOKEN_…` or `MINTER_UNKNOWN`.
  */
 export async function verifyRequestingUser(
-  options: ServeOptions,
+  options: ServeOptions & { readonly internalJwts: KeptTokens },
   headers: IncomingHttpHeaders,
   audience: string,
 ): Promise<RequestingUser> {
@@ -25,11 +26,17 @@ export async function verifyRequestingUser(
   const carried = headers['txn-token'];
   if (Array.isArray(carried)) throw new Fault('TOKEN_DUPLICATED', 'the request carries more than one token');
   const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
-  const verify = (token: string, kind: 'txn-token' | 'internal-jwt'): Promise<VerifiedToken> =>
-    verifyUserToken({ token, kind, audience, clock }, enforcement);
-  const txnToken = carried === undefined ? undefined : await verify(carried, 'txn-token');
-  const internalJwt = bearer === undefined ? undefined : await verify(bearer, 'internal-jwt');
+  const question = { audience, clock };
+  const txnToken =
+    carried === undefined
+      ? undefined
+      : await verifyUserToken({ ...question, token: carried, kind: 'txn-token' }, enforcement);
+  const internalJwt =
+    bearer === undefined
+      ? undefined
+      : await options.internalJwts.verify({ ...question, token: bearer, kind: 'internal-jwt' }, enforcement);
   if (internalJwt !== undefined) {
+    assertUserStands(internalJwt, audience, enforcement);
     assertServiceAllowed(internalJwt, options.self());
     if (txnToken !== undefined && !txnToken.user.equals(internalJwt.user))
       throw new Fault('TOKEN_CLAIM_INVALID', 'the tokens of the request are of two users');

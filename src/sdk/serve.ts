@@ -6,6 +6,7 @@ import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS, toFault } from '#kernel';
 import { peerChain } from '#wire';
 import { answer, type Handler } from './exchange.ts';
+import { KeptTokens } from './kept-tokens.ts';
 import { Peer } from './peer.ts';
 import { refuseConnection } from './refuse-connection.ts';
 import { pemOf } from './secure-context.ts';
@@ -38,6 +39,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   const { identity, enforcement } = options;
   const peers = new WeakMap<object, Peer>();
   const underWay = new UnderWay();
+  const served = { ...options, internalJwts: new KeptTokens() };
   /** Bytes that had come when the handshake was complete. */
   const untouched = new WeakMap<object, number>();
   const server = createServer({ ...SERVER, ...pemOf(identity.svid()) });
@@ -67,7 +69,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.on('connect', (_request, socket) => refuseConnection(options, socket, noTunnel()));
   server.on('checkExpectation', ({ socket }) => refuseConnection(options, socket, unmetExpectation()));
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    void answer(options, handler, underWay, { request, response, peer: peers.get(request.socket) });
+    void answer(served, handler, underWay, { request, response, peer: peers.get(request.socket) });
   });
   const rotate = identity.onChange(() => server.setSecureContext(pemOf(identity.svid())));
   const recheck = [identity.onChange(() => underWay.recheck()), enforcement.onChange(() => underWay.recheck())];
