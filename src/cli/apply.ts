@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { loadDocuments } from '#config';
+import { configFault, type DocumentKind, loadDocuments } from '#config';
 import { type Changed, changeLines } from './change-lines.ts';
 import { print, type TargetOptions, withAdmin, withTarget } from './target.ts';
 
@@ -15,8 +15,20 @@ export function applyCommand(): Command {
 export function applyFiles(
   files: readonly string[],
   options: TargetOptions & { readonly dryRun?: true },
+  only?: DocumentKind,
 ): Promise<void> {
   const places = loadDocuments(files);
+  const others = places.filter(({ document }) => only !== undefined && document.kind !== only);
+  if (others.length > 0)
+    throw configFault(
+      others.map(({ file, line, document }) => ({
+        file,
+        line,
+        path: 'kind',
+        expected: `${only}`,
+        found: document.kind,
+      })),
+    );
   return withAdmin(options, async (admin) => {
     const dryRun = options.dryRun === true;
     const changes: readonly Changed[] = await admin.apply(

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { Command } from 'commander';
+import { commandLine } from './program.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hc-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -17,6 +19,33 @@ test('an unknown command or option is a usage error, and help is not', () => {
   assert.equal(hauberk('upp').status, 64);
   assert.equal(hauberk('up', 'x.yaml', '--chek').status, 64);
   assert.equal(hauberk('--help').status, 0);
+  assert.match(hauberk('statu').stderr, /Did you mean status\?/);
+  assert.match(hauberk('--version').stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test('every command says what it is for, and every option what it does', () => {
+  const silent = (command: Command): readonly string[] => [
+    ...(command.description() === '' ? [command.name()] : []),
+    ...command.options.filter(({ description }) => description === '').map(({ long }) => `${command.name()} ${long}`),
+    ...command.commands.flatMap(silent),
+  ];
+  assert.deepEqual(silent(commandLine()), []);
+});
+
+test('arguments that no command takes are refused with what it takes', () => {
+  const words = ['--run-dir', directory];
+  assert.equal(hauberk('receipts', '--limit', '0', ...words).status, 65);
+  assert.equal(hauberk('explain', 'identity', ...words).status, 65);
+  assert.equal(hauberk('explain', 'identity', '--pid', '-1', ...words).status, 65);
+  assert.equal(hauberk('why', 'abc', '--socket', join(directory, 'none.sock')).status, 65);
+});
+
+test('entry apply takes entries only', () => {
+  const file = join(directory, 'domain.yaml');
+  writeFileSync(file, 'apiVersion: hauberk.dev/v1\nkind: TrustDomain\nmetadata: { name: x }\nspec: {}\n');
+  const { status, stderr } = hauberk('entry', 'apply', '-f', file);
+  assert.equal(status, 78);
+  assert.match(stderr, /domain\.yaml:1: kind: expected Entry, found TrustDomain/);
 });
 
 test('a fault is one sentence with its code on standard error, and the exit status of its code', () => {
@@ -41,6 +70,11 @@ test('commands that need a running environment say that there is none', () => {
     ['status'],
     ['why', 'x'],
     ['entry', 'list'],
+    ['entry', 'lint'],
+    ['entry', 'show', 'x', '--trust-domain', 'a'],
+    ['doctor'],
+    ['receipts'],
+    ['explain', 'identity', '--pid', '1'],
     ['ledger', 'verify'],
     ['run', '--as', 'a/b', '--', 'true'],
   ]) {

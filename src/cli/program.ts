@@ -5,9 +5,12 @@ import { toFault } from '#kernel';
 import { applyCommand } from './apply.ts';
 import { authorityCommand } from './authority/index.ts';
 import { backupCommand, restoreCommand, upgradeCommand } from './backup.ts';
+import { doctorCommand } from './doctor.ts';
 import { entryCommand } from './entry/index.ts';
+import { explainCommand } from './explain/index.ts';
 import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
+import { receiptsCommand } from './receipts.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { systemFault } from './system-fault.ts';
@@ -16,35 +19,40 @@ import { whyCommand } from './why.ts';
 
 /** Runs one command line; resolves to the exit status. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
-  const program = new Command('hauberk')
-    .description('one identity, unbroken, from the user’s click to the database row')
-    .version(version())
-    .enablePositionalOptions()
-    .exitOverride();
-  for (const command of [
-    upCommand(),
-    runCommand(),
-    whyCommand(),
-    statusCommand(),
-    applyCommand(),
-    entryCommand(),
-    authorityCommand(),
-    ledgerCommand(),
-    backupCommand(),
-    restoreCommand(),
-    upgradeCommand(),
-    ...processCommands(),
-  ]) {
-    program.addCommand(command.exitOverride());
-  }
   try {
-    await program.parseAsync([...argv]);
+    await commandLine().parseAsync([...argv]);
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
     return report(error);
   }
 }
+
+/** Every command, in the order in which they are met; the reference page is made of it. */
+export function commandLine(): Command {
+  const program = new Command('hauberk')
+    .description('one identity, unbroken, from the user’s click to the database row')
+    .version(version(), '--version', 'the version of hauberk')
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .exitOverride();
+  for (const [group, commands] of GROUPS) {
+    program.commandsGroup(group);
+    for (const command of commands()) program.addCommand(command.exitOverride());
+  }
+  return program.commandsGroup('Help:');
+}
+
+const GROUPS: readonly (readonly [string, () => readonly Command[]])[] = [
+  ['Run:', () => [upCommand(), runCommand()]],
+  [
+    'Understand:',
+    () => [whyCommand(), explainCommand(), receiptsCommand(), statusCommand(), doctorCommand(), ledgerCommand()],
+  ],
+  ['Change:', () => [applyCommand(), entryCommand(), authorityCommand()]],
+  ['Keep:', () => [backupCommand(), restoreCommand(), upgradeCommand()]],
+  ['Single processes (hauberk up starts them for you):', processCommands],
+];
 
 /** Of the package that this file lies in, as source or as published. */
 function version(): string {

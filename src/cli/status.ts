@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { connectSupervisor, table } from '#up';
-import { findRunDirectory, print, type TargetOptions, withAdmin, withTarget } from './target.ts';
+import { table } from '#up';
+import { print, type TargetOptions, withAdmin, withSupervisor, withTarget } from './target.ts';
 
 export function statusCommand(): Command {
   return withTarget(new Command('status'))
@@ -21,14 +20,7 @@ export function statusCommand(): Command {
 type Server = Parameters<Parameters<typeof withAdmin>[1]>[0] extends { status(): Promise<infer S> } ? S : never;
 type Agent = Awaited<ReturnType<typeof agentStatus>>;
 
-async function agentStatus(options: TargetOptions) {
-  const supervisor = connectSupervisor(join(findRunDirectory(options), 'agent', 'admin', 'admin.sock'));
-  try {
-    return await supervisor.status();
-  } finally {
-    await supervisor.close();
-  }
-}
+const agentStatus = (options: TargetOptions) => withSupervisor(options, (supervisor) => supervisor.status());
 
 function screen(server: Server, agent: Agent): string {
   const domains = server.trustDomains.map((domain) => [
@@ -36,13 +28,24 @@ function screen(server: Server, agent: Agent): string {
     appliedBy(domain),
     ...[domain.issued, domain.receipts].map(String),
   ]);
-  const nodes = agent.trustDomains.map((domain) => [domain.name, domain.state, domain.agentId, String(domain.svids)]);
+  const nodes = agent.trustDomains.map((domain) => [
+    domain.name,
+    domain.state,
+    short(domain.agentId),
+    String(domain.svids),
+  ]);
   return [
     `server ${server.healthy ? 'healthy' : 'NOT healthy'}, agents connect to ${server.syncAddress}`,
     table(['trust domain', 'revision', 'entries', 'agents', 'applied by', 'issued', 'receipts'], domains),
     `agent ${agent.healthy ? 'healthy' : 'NOT healthy'}`,
     table(['trust domain', 'state', 'agent', 'svids'], nodes),
   ].join('\n');
+}
+
+/** Fits beside the rest into 80 columns; `--json` has it whole. */
+function short(id: string): string {
+  const name = id.replace('spiffe://', '');
+  return name.length <= 40 ? name : `${name.slice(0, 31)}…${name.slice(-8)}`;
 }
 
 /** How many of the connected agents have acknowledged the present revision. */

@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { Fault } from '#kernel';
-import { type AdminClient, connectAdmin, findLiveRunDirectories, readUpEnvironment, runRoot } from '#up';
+import {
+  type AdminClient,
+  connectAdmin,
+  connectSupervisor,
+  findLiveRunDirectories,
+  readUpEnvironment,
+  runRoot,
+  type SupervisorClient,
+} from '#up';
 
 export interface TargetOptions {
   readonly runDir?: string;
@@ -35,6 +43,19 @@ export async function withAdmin<T>(options: TargetOptions, use: (admin: AdminCli
     return await use(admin);
   } finally {
     await admin.close();
+  }
+}
+
+/** Talks to the agent's admin socket for the time of `use`. */
+export async function withSupervisor<T>(
+  options: TargetOptions,
+  use: (supervisor: SupervisorClient) => Promise<T>,
+): Promise<T> {
+  const supervisor = connectSupervisor(join(findRunDirectory(options), 'agent', 'admin', 'admin.sock'));
+  try {
+    return await use(supervisor);
+  } finally {
+    await supervisor.close();
   }
 }
 

@@ -1,18 +1,20 @@
 import { Command } from 'commander';
 import type { Receipt } from '#chain';
 import { Fault } from '#kernel';
-import { chain } from '#up';
+import { type AdminClient, chain } from '#up';
 import { print, type TargetOptions, withAdmin, withTarget } from './target.ts';
 
 export function whyCommand(): Command {
   return withTarget(new Command('why'))
     .description('the chain of a request, hop by hop, and what broke it')
-    .argument('<id>', 'X-Request-Id, transaction id, or the id that a denied caller was given')
+    .argument(
+      '<id>',
+      'X-Request-Id, transaction id, or the id that a denied caller was given; the first 6 digits are enough for a recent one',
+    )
     .option('--json', 'receipts as JSON')
     .action((id: string, options: TargetOptions & { readonly json?: true }) =>
       withAdmin(options, async (admin) => {
-        const { receipts, explanation } = await admin.why(id);
-        if (receipts.length === 0) throw new Fault('NOT_FOUND', 'no transaction, receipt or request has this id');
+        const { receipts, explanation } = await admin.why(await wholeId(admin, id));
         print(
           options.json === true
             ? JSON.stringify({ receipts, explanation }, undefined, 2)
@@ -20,6 +22,21 @@ export function whyCommand(): Command {
         );
       }),
     );
+}
+
+const SHORTEST = 6;
+
+/** The id that begins so, among the newest receipts: tables show the first digits only. */
+async function wholeId(admin: AdminClient, id: string): Promise<string> {
+  if (!/^[0-9a-f]+$/i.test(id) || id.length >= 32) return id;
+  if (id.length < SHORTEST) throw new Fault('ARGUMENT_INVALID', `say at least ${SHORTEST} digits of the id`);
+  const begin = id.toLowerCase();
+  const ids = (await admin.receipts({ limit: 1000 })).flatMap((receipt) => [receipt.txn, receipt.id]);
+  const [only, ...more] = [...new Set(ids)].filter((one) => one.startsWith(begin));
+  if (more.length > 0) throw new Fault('ARGUMENT_INVALID', `${more.length + 1} ids begin so: say more digits`);
+  if (only === undefined)
+    throw new Fault('NOT_FOUND', 'none of the newest receipts has an id that begins so: say all of it');
+  return only;
 }
 
 function story(receipts: readonly Receipt[], explanation: readonly string[]): string {

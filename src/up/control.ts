@@ -46,6 +46,13 @@ export function connectAdmin(socketPath: string) {
       return (await client.receipts({ limit, kind, effect })).receiptsJson.map(parseReceipt);
     },
     status: async (): Promise<ServerStatus> => client.status({}),
+    /** Unix seconds of the last use of each entry, by its key. */
+    entryUses: async (trustDomain: string): Promise<ReadonlyMap<string, number>> => {
+      const { uses } = await client.uses({ trustDomain });
+      return new Map(uses.flatMap((use) => (use.kind === 'Entry' ? [[use.key, Number(use.lastUsedAt)] as const] : [])));
+    },
+    bundle: async (trustDomain: string): Promise<unknown> =>
+      JSON.parse((await client.getBundle({ trustDomain })).bundleJson),
     verifyLedger: async () => (await client.verifyLedger({})).logs,
     close: async () => client.close(),
   };
@@ -89,6 +96,8 @@ export interface ServerStatus {
   readonly healthy: boolean;
   readonly trustDomains: readonly StatusResponse_TrustDomainStatus[];
   readonly syncAddress: string;
+  /** Unix milliseconds. */
+  readonly now: bigint;
 }
 
 /** The agent's admin socket. */

@@ -73,7 +73,16 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
         }),
       );
       const healthy = await Promise.all(state.hosted().map(({ name }) => state.canIssue(name)));
-      return { healthy: healthy.every((one) => one), trustDomains, syncAddress: syncAddress() };
+      return {
+        healthy: healthy.every((one) => one),
+        trustDomains,
+        syncAddress: syncAddress(),
+        now: BigInt(state.options.clock.now()),
+      };
+    },
+    uses: async ({ trustDomain }) => {
+      const uses = await registry.uses(state.trustDomain(trustDomain).name);
+      return { uses: uses.map(({ kind, key, lastUsedAt }) => ({ kind, key, lastUsedAt: BigInt(lastUsedAt) })) };
     },
     verifyLedger: async () => {
       const logs = (await ledger.verify()).map(({ trustDomain, receipts, head, brokenAt }) => ({

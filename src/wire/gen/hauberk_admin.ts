@@ -118,6 +118,8 @@ export interface StatusResponse {
   healthy: boolean;
   trustDomains: StatusResponse_TrustDomainStatus[];
   syncAddress: string;
+  /** The server's clock, Unix milliseconds. */
+  now: bigint;
 }
 
 export interface StatusResponse_TrustDomainStatus {
@@ -139,6 +141,22 @@ export interface StatusResponse_ConnectedAgent {
   acknowledged: bigint;
   /** Unix milliseconds. */
   acknowledgedAt: bigint;
+}
+
+export interface UsesRequest {
+  trustDomain: string;
+}
+
+export interface UsesResponse {
+  uses: UsesResponse_Use[];
+}
+
+export interface UsesResponse_Use {
+  /** Entry or Federation. */
+  kind: string;
+  key: string;
+  /** Unix seconds. */
+  lastUsedAt: bigint;
 }
 
 export interface VerifyLedgerRequest {
@@ -1191,7 +1209,7 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 };
 
 function createBaseStatusResponse(): StatusResponse {
-  return { healthy: false, trustDomains: [], syncAddress: "" };
+  return { healthy: false, trustDomains: [], syncAddress: "", now: 0n };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -1204,6 +1222,12 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     if (message.syncAddress !== "") {
       writer.uint32(26).string(message.syncAddress);
+    }
+    if (message.now !== 0n) {
+      if (BigInt.asIntN(64, message.now) !== message.now) {
+        throw new globalThis.Error("value provided for field message.now of type int64 too large");
+      }
+      writer.uint32(32).int64(message.now);
     }
     return writer;
   },
@@ -1243,6 +1267,14 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.syncAddress = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.now = reader.int64() as bigint;
             continue;
           }
         }
@@ -1463,6 +1495,169 @@ export const StatusResponse_ConnectedAgent: MessageFns<StatusResponse_ConnectedA
             }
 
             message.acknowledgedAt = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsesRequest(): UsesRequest {
+  return { trustDomain: "" };
+}
+
+export const UsesRequest: MessageFns<UsesRequest> = {
+  encode(message: UsesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsesResponse(): UsesResponse {
+  return { uses: [] };
+}
+
+export const UsesResponse: MessageFns<UsesResponse> = {
+  encode(message: UsesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.uses) {
+      UsesResponse_Use.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.uses.push(UsesResponse_Use.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsesResponse_Use(): UsesResponse_Use {
+  return { kind: "", key: "", lastUsedAt: 0n };
+}
+
+export const UsesResponse_Use: MessageFns<UsesResponse_Use> = {
+  encode(message: UsesResponse_Use, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.lastUsedAt !== 0n) {
+      if (BigInt.asIntN(64, message.lastUsedAt) !== message.lastUsedAt) {
+        throw new globalThis.Error("value provided for field message.lastUsedAt of type int64 too large");
+      }
+      writer.uint32(24).int64(message.lastUsedAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsesResponse_Use {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsesResponse_Use();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastUsedAt = reader.int64() as bigint;
             continue;
           }
         }
@@ -1725,6 +1920,15 @@ export const AdminDefinition = {
       requestType: StatusRequest as typeof StatusRequest,
       requestStream: false,
       responseType: StatusResponse as typeof StatusResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** When entries and federations of a trust domain served last. */
+    uses: {
+      name: "Uses",
+      requestType: UsesRequest as typeof UsesRequest,
+      requestStream: false,
+      responseType: UsesResponse as typeof UsesResponse,
       responseStream: false,
       options: {},
     },

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Examined, examine } from './doctor-checks.ts';
+
+const NOW = 1_000_000_000_000;
+const later = (seconds: number): bigint => BigInt(NOW / 1000 + seconds);
+const sound: Examined = {
+  localNow: NOW,
+  serverNow: NOW,
+  server: { healthy: true, trustDomains: [{ name: 'a', revision: 3n, caExpiresAt: later(86_400) }] },
+  agent: { healthy: true, trustDomains: [{ name: 'a', state: 'connected', revision: 3n, svidExpiresAt: later(3600) }] },
+  bundles: [{ trustDomain: 'a', own: 'x', held: ['x', 'x'] }],
+};
+const agent = (change: Partial<Examined['agent']['trustDomains'][number]>): Examined => ({
+  ...sound,
+  agent: { healthy: true, trustDomains: sound.agent.trustDomains.map((one) => ({ ...one, ...change })) },
+});
+const found = (examined: Examined): readonly string[] =>
+  examine(examined)
+    .filter(({ result }) => result !== 'ok')
+    .map(({ result, what }) => `${result} ${what}`);
+
+test('a sound environment has nothing to tell', () => assert.deepEqual(found(sound), []));
+
+const cases: readonly (readonly [string, Examined, string])[] = [
+  ['a server that cannot issue', { ...sound, server: { ...sound.server, healthy: false } }, 'FAILED server'],
+  ['clocks that are apart', { ...sound, localNow: NOW + 5001 }, 'FAILED clocks of server and this machine'],
+  ['an agent without its stream', agent({ state: 'connecting' }), 'FAILED agent in a'],
+  ['an identity that ended', agent({ svidExpiresAt: later(0) }), "FAILED agent's identity in a"],
+  ['an identity that was never issued', agent({ svidExpiresAt: 0n }), "FAILED agent's identity in a"],
+  [
+    'an identity that ends before it was renewed',
+    agent({ svidExpiresAt: later(299) }),
+    "warning agent's identity in a",
+  ],
+  ['an agent that is behind', agent({ revision: 2n }), 'warning state of a'],
+  ['another bundle', { ...sound, bundles: [{ trustDomain: 'a', own: 'x', held: ['x', 'y'] }] }, 'FAILED bundle of a'],
+];
+for (const [what, examined, expected] of cases)
+  test(`tells ${what}`, () => assert.deepEqual(found(examined), [expected]));
+
+test('clocks five seconds apart are near enough', () =>
+  assert.deepEqual(found({ ...sound, localNow: NOW - 5000 }), []));

@@ -1,0 +1,94 @@
+/** One thing that was looked at. A warning will become a failure by itself. */
+export interface Check {
+  readonly result: 'ok' | 'warning' | 'FAILED';
+  readonly what: string;
+  readonly found: string;
+}
+
+/** What the server and the agent of one environment said, at one moment. */
+export interface Examined {
+  /** Unix milliseconds of this machine, when the answer came, and of the server. */
+  readonly localNow: number;
+  readonly serverNow: number;
+  readonly server: {
+    readonly healthy: boolean;
+    readonly trustDomains: readonly {
+      readonly name: string;
+      readonly revision: bigint;
+      readonly caExpiresAt: bigint;
+    }[];
+  };
+  readonly agent: {
+    readonly healthy: boolean;
+    readonly trustDomains: readonly {
+      readonly name: string;
+      readonly state: string;
+      readonly revision: bigint;
+      readonly svidExpiresAt: bigint;
+    }[];
+  };
+  /** Bundles as the authorities have them, and as the registry hands them to each trust domain, as text to compare. */
+  readonly bundles: readonly { readonly trustDomain: string; readonly own: string; readonly held: readonly string[] }[];
+}
+
+/** The rules of `hauberk doctor`: health, clocks, expiries, revisions, bundles. Sockets are looked at before. */
+export function examine(examined: Examined): readonly Check[] {
+  const { server, agent } = examined;
+  return [
+    check(server.healthy, 'server', 'healthy: it can issue', 'not healthy: it cannot issue; read its log'),
+    check(agent.healthy, 'agent', 'healthy: it can issue', 'not healthy: it cannot issue; read its log'),
+    clocks(examined),
+    ...server.trustDomains.map(({ name, caExpiresAt }) => expiry(`authority of ${name}`, caExpiresAt, examined)),
+    ...agent.trustDomains.flatMap(({ name, state, svidExpiresAt }) => [
+      check(state === 'connected', `agent in ${name}`, 'connected', state),
+      expiry(`agent's identity in ${name}`, svidExpiresAt, examined),
+    ]),
+    ...server.trustDomains.flatMap((domain) => revisions(domain, examined)),
+    ...examined.bundles.map(agreement),
+  ];
+}
+
+const CLOCK_MILLIS = 5000;
+const SOON_SECONDS = 300;
+
+function clocks({ localNow, serverNow }: Examined): Check {
+  const apart = Math.abs(localNow - serverNow);
+  const found = `${(apart / 1000).toFixed(1)} s apart`;
+  return check(apart <= CLOCK_MILLIS, 'clocks of server and this machine', found, `${found}: set them by NTP`);
+}
+
+function expiry(what: string, expiresAt: bigint, { serverNow }: Examined): Check {
+  const left = Number(expiresAt) - serverNow / 1000;
+  const until =
+    Number(expiresAt) === 0 ? 'not issued' : `until ${new Date(Number(expiresAt) * 1000).toISOString().slice(0, 19)}Z`;
+  if (left <= 0) return { result: 'FAILED', what, found: `ended (${until})` };
+  if (left < SOON_SECONDS)
+    return { result: 'warning', what, found: `ends in ${Math.round(left)} s and was not renewed yet` };
+  return { result: 'ok', what, found: until };
+}
+
+function revisions(
+  { name, revision }: { readonly name: string; readonly revision: bigint },
+  { agent }: Examined,
+): readonly Check[] {
+  const served = agent.trustDomains.find((one) => one.name === name);
+  if (served === undefined) return [];
+  const behind = `the agent has ${served.revision}, the server ${revision}`;
+  if (served.revision >= revision)
+    return [{ result: 'ok', what: `state of ${name}`, found: `revision ${revision} everywhere` }];
+  return [{ result: 'warning', what: `state of ${name}`, found: behind }];
+}
+
+function agreement({ trustDomain, own, held }: Examined['bundles'][number]): Check {
+  const other = held.filter((one) => one !== own).length;
+  return check(
+    other === 0,
+    `bundle of ${trustDomain}`,
+    'the same everywhere',
+    `${other} of ${held.length} trust domains hold another one than the authority has`,
+  );
+}
+
+function check(holds: boolean, what: string, found: string, otherwise: string): Check {
+  return holds ? { result: 'ok', what, found } : { result: 'FAILED', what, found: otherwise };
+}
