@@ -11,7 +11,7 @@ export {
   setFederatedBundle,
   takeFetchedBundle,
 } from './federated-bundle.ts';
-export { journalLog } from './log-names.ts';
+export { journalLog, keyLog } from './log-names.ts';
 export { MemoryStore } from './memory-store.ts';
 export {
   type Committed,

@@ -15,6 +15,11 @@ export function journalLog(trustDomain: string): string {
   return `${trustDomain}/authority`;
 }
 
+/** Private keys, sealed. */
+export function keyLog(trustDomain: string): string {
+  return `${trustDomain}/authority-keys`;
+}
+
 /** The trust domain whose log it is. */
 export function trustDomainOf(log: string): string {
   const slash = log.indexOf('/');

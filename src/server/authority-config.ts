@@ -2,11 +2,13 @@ import { z } from 'zod';
 
 const path = z.string().min(1);
 
-/** Where the private keys of the authorities live. Servers of one store need one place for them all: `aws-kms`. */
+/** Where the private keys of the authorities live. Servers of one store need one place for them all: `store` or `aws-kms`. */
 const keysSchema = z.discriminatedUnion('kind', [
   /** Files below the data directory; plain unless a passphrase seals them. */
   z.strictObject({ kind: z.literal('disk'), passphraseFile: path.optional() }),
   z.strictObject({ kind: z.literal('memory') }),
+  /** In the store, sealed. */
+  z.strictObject({ kind: z.literal('store'), passphraseFile: path }),
   z.strictObject({
     kind: z.literal('aws-kms'),
     region: z.string().min(1),

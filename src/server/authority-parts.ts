@@ -5,6 +5,7 @@ import { type Clock, Fault, type Random, Secret } from '#kernel';
 import { AwsKmsKeyManager, sharedCredentials } from '#plugins/key-manager/aws-kms';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
+import { StoreKeyManager } from '#plugins/key-manager/store';
 import { DiskUpstreamAuthority } from '#plugins/upstream-authority/disk';
 import { SpireUpstreamAuthority } from '#plugins/upstream-authority/spire';
 import type { Store } from '#registry';
@@ -62,7 +63,7 @@ function upstreamOf(
 async function openKeyManager(
   trustDomain: TrustDomain,
   directory: string,
-  { config, clock }: AuthorityPlace,
+  { config, clock, store }: AuthorityPlace,
 ): Promise<KeyManager> {
   const keys = config?.keys ?? { kind: 'disk' };
   switch (keys.kind) {
@@ -72,6 +73,8 @@ async function openKeyManager(
       const passphrase = keys.passphraseFile === undefined ? undefined : await readSecret(keys.passphraseFile);
       return DiskKeyManager.open(directory, passphrase === undefined ? {} : { passphrase });
     }
+    case 'store':
+      return StoreKeyManager.open(store, trustDomain, await readSecret(keys.passphraseFile));
     case 'aws-kms': {
       const { region, endpoint, group, credentialsFile, profile } = keys;
       return new AwsKmsKeyManager({

@@ -1,4 +1,4 @@
-import { generateKeyPair, type KeyObject, sign } from 'node:crypto';
+import { createPublicKey, generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { KEY_USE, type KeyType } from '#authority';
 import { Fault } from '#kernel';
@@ -17,6 +17,11 @@ export async function generateKey(type: KeyType): Promise<KeyObject> {
     case 'rsa-4096':
       return (await generatePair('rsa', { modulusLength: 4096 })).privateKey;
   }
+}
+
+/** SubjectPublicKeyInfo, DER. */
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key).export({ type: 'spki', format: 'der' });
 }
 
 /** Throws `KEY_UNREADABLE` for a key of a type that no authority signs with. */

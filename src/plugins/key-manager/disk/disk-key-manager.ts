@@ -1,11 +1,11 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyManager, KeyType } from '#authority';
 import { Fault, type Secret } from '#kernel';
-import { generateKey, signWith } from '../local-key.ts';
+import { generateKey, signWith, spkiOf } from '../local-key.ts';
+import { isSealed, Seal } from '../seal.ts';
 import { makePrivateDirectory, readOptional, STAGING, writePrivateFile } from './private-file.ts';
-import { isSealed, Seal } from './seal.ts';
 
 export interface DiskKeyManagerOptions {
   /** Seals every key; keys that were plain are sealed when they are first used. Without it they are plain. */
@@ -13,6 +13,7 @@ export interface DiskKeyManagerOptions {
 }
 
 const SUFFIX = '.key';
+const SEAL_FILE = 'seal.json';
 
 /**
  * Keys as files of mode 0600 in a directory of mode 0700, written atomically; sealed when there is a passphrase, else PKCS#8 in PEM. A file that is
@@ -33,7 +34,16 @@ export class DiskKeyManager implements KeyManager {
     await makePrivateDirectory(directory);
     for (const name of await readdir(directory))
       if (name.endsWith(`${SUFFIX}${STAGING}`)) await rm(join(directory, name), { force: true });
-    return new DiskKeyManager(directory, passphrase === undefined ? undefined : await Seal.open(directory, passphrase));
+    const path = join(directory, SEAL_FILE);
+    const place = {
+      name: directory,
+      read: () => readOptional(path),
+      create: async (text: string) => {
+        await writePrivateFile(path, text);
+        return true;
+      },
+    };
+    return new DiskKeyManager(directory, passphrase === undefined ? undefined : await Seal.open(place, passphrase));
   }
 
   async generate(name: string, type: KeyType): Promise<Buffer> {
@@ -41,12 +51,12 @@ export class DiskKeyManager implements KeyManager {
     const key = await generateKey(type);
     await this.#write(name, key);
     this.#keys.set(name, key);
-    return publicSpki(key);
+    return spkiOf(key);
   }
 
   async find(name: string): Promise<Buffer | undefined> {
     const key = await this.#load(name);
-    return key === undefined ? undefined : publicSpki(key);
+    return key === undefined ? undefined : spkiOf(key);
   }
 
   sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
@@ -106,8 +116,4 @@ export class DiskKeyManager implements KeyManager {
       throw new Fault('ARGUMENT_INVALID', 'a key name has characters of a-z 0-9 . _ -');
     return join(this.#directory, `${name}${SUFFIX}`);
   }
-}
-
-function publicSpki(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' });
 }

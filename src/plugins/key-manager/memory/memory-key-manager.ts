@@ -1,7 +1,7 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import type { KeyManager, KeyType } from '#authority';
 import { Fault } from '#kernel';
-import { generateKey, signWith } from '../local-key.ts';
+import { generateKey, signWith, spkiOf } from '../local-key.ts';
 
 /** Keys that live as long as the process. */
 export class MemoryKeyManager implements KeyManager {
@@ -29,8 +29,4 @@ export class MemoryKeyManager implements KeyManager {
   async delete(name: string): Promise<void> {
     this.#keys.delete(name);
   }
-}
-
-function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key).export({ type: 'spki', format: 'der' });
 }

@@ -1,15 +1,22 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
-import { join } from 'node:path';
 import { Fault, type Secret } from '#kernel';
-import { readOptional, writePrivateFile } from './private-file.ts';
 
-const FILE = 'seal.json';
+const CHECK_NAME = 'seal.json';
 const CHECKED = 'hauberk key directory';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-// About 64 MiB and 0.2 s: once for a directory and process, and for every guess of a thief.
+// About 64 MiB and 0.2 s: once for a place and process, and for every guess of a thief.
 const COST = { N: 65_536, r: 8, p: 1, maxmem: 128 * 1024 * 1024 } as const;
 const PREFIX = 'hauberk-sealed-1 ';
+
+/** Where a seal keeps what it needs to be opened again: a salt and a check, nothing secret. */
+export interface SealPlace {
+  /** For people. */
+  readonly name: string;
+  read(): Promise<string | undefined>;
+  /** False when there is one by now. */
+  create(text: string): Promise<boolean>;
+}
 
 /** AES-256-GCM under a key that scrypt makes of a passphrase; what is sealed under one name opens under no other. */
 export class Seal {
@@ -19,21 +26,21 @@ export class Seal {
     this.#key = key;
   }
 
-  /** The seal of a directory, made with its first use. Throws `KEY_UNREADABLE` for another passphrase than that of the first use. */
-  static async open(directory: string, passphrase: Secret): Promise<Seal> {
-    const path = join(directory, FILE);
-    const text = await readOptional(path);
-    if (text === undefined) {
+  /** The seal of a place, made with its first use. Throws `KEY_UNREADABLE` for another passphrase than that of the first use. */
+  static async open(place: SealPlace, passphrase: Secret): Promise<Seal> {
+    const kept = await place.read();
+    if (kept === undefined) {
       const salt = randomBytes(16);
       const seal = new Seal(await derive(passphrase, salt));
-      const check = seal.seal(FILE, Buffer.from(CHECKED));
-      await writePrivateFile(path, JSON.stringify({ salt: salt.toString('base64'), check }));
-      return seal;
+      const check = seal.seal(CHECK_NAME, Buffer.from(CHECKED));
+      if (await place.create(JSON.stringify({ salt: salt.toString('base64'), check }))) return seal;
+      // Another was faster: its seal is the seal.
+      return Seal.open(place, passphrase);
     }
-    const { salt, check } = parseSealFile(text, path);
+    const { salt, check } = parseKept(kept, place.name);
     const seal = new Seal(await derive(passphrase, salt));
-    if (seal.open(FILE, check)?.toString() !== CHECKED)
-      throw new Fault('KEY_UNREADABLE', `${directory} was sealed with another passphrase`);
+    if (seal.open(CHECK_NAME, check)?.toString() !== CHECKED)
+      throw new Fault('KEY_UNREADABLE', `${place.name} was sealed with another passphrase`);
     return seal;
   }
 
@@ -71,12 +78,12 @@ function derive(passphrase: Secret, salt: Buffer): Promise<Buffer> {
   });
 }
 
-function parseSealFile(text: string, path: string): { readonly salt: Buffer; readonly check: string } {
+function parseKept(text: string, place: string): { readonly salt: Buffer; readonly check: string } {
   try {
     const { salt, check }: { salt?: unknown; check?: unknown } = JSON.parse(text);
     if (typeof salt === 'string' && typeof check === 'string') return { salt: Buffer.from(salt, 'base64'), check };
   } catch {
     // falls through to the one fault below
   }
-  throw new Fault('KEY_UNREADABLE', `${path} is damaged: without it nothing that was sealed opens`);
+  throw new Fault('KEY_UNREADABLE', `the seal of ${place} is damaged: without it nothing that was sealed opens`);
 }

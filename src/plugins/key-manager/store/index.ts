@@ -1,0 +1,1 @@
+export { StoreKeyManager } from './store-key-manager.ts';
