@@ -151,15 +151,20 @@ export class Authority implements Closeable {
   async #active(kind: AuthorityKind): Promise<Slot> {
     if (this.#usable(kind) === undefined) await this.rotateIfDue();
     const active = this.#usable(kind);
-    if (active === undefined)
-      throw new Fault('IDENTITY_UNAVAILABLE', 'the authority has no valid key of this kind at the moment');
-    return active;
+    if (active !== undefined) return active;
+    throw new Fault(
+      'IDENTITY_UNAVAILABLE',
+      this.#slots.active(kind) === undefined
+        ? 'the authority has no key of this kind at the moment'
+        : 'the key of the authority is not valid now, or not here: servers of one store need one place for their keys',
+    );
   }
 
   #usable(kind: AuthorityKind): Slot | undefined {
     const active = this.#slots.active(kind);
     const now = this.#options.clock.now();
-    return active !== undefined && active.notBefore <= now && now < active.notAfter ? active : undefined;
+    if (active === undefined || !this.#slots.canSign(active)) return undefined;
+    return active.notBefore <= now && now < active.notAfter ? active : undefined;
   }
 
   async #make(kind: AuthorityKind): Promise<NewSlot> {

@@ -42,6 +42,7 @@ const MAX_CONFLICTS = 8;
 export class KeySlots implements Closeable {
   readonly #options: KeySlotsOptions;
   readonly #listeners = new Set<BundleListener>();
+  readonly #held = new Set<string>();
   #contents: Contents = { slots: [], upstream: [] };
   #bundle: AuthorityBundle;
   #version = 0;
@@ -60,7 +61,8 @@ export class KeySlots implements Closeable {
   async open(): Promise<void> {
     await this.#exclusively(async () => {
       await this.#load();
-      await this.#commit({ ...this.#contents, slots: await this.#withoutLostKeys() });
+      // Where several servers share the journal, a key that is not here is another server's, and not lost.
+      if (this.#options.journal.watch === undefined) await this.#replaceLostKeys();
     });
     this.#published = this.#bundle.sequence;
     this.#unwatch = this.#options.journal.watch?.(() => void this.rotateIfDue().catch(() => undefined));
@@ -81,6 +83,11 @@ export class KeySlots implements Closeable {
 
   active(kind: AuthorityKind): Slot | undefined {
     return this.#contents.slots.find((slot) => slot.kind === kind && slot.state === 'active');
+  }
+
+  /** True when the key of a slot is in this server's key manager. */
+  canSign({ keyName }: Slot): boolean {
+    return this.#held.has(keyName);
   }
 
   onBundleChange(listener: BundleListener): () => void {
@@ -189,6 +196,7 @@ export class KeySlots implements Closeable {
     if (others.filter((slot) => slot.kind === kind).length >= LIMITS.authoritySlots.value)
       throw new Fault('LIMIT_EXCEEDED', 'too many authorities of this kind are in the bundle: revoke old ones first');
     const { slot, upstream = [] } = await this.#options.make(kind);
+    this.#held.add(slot.keyName);
     try {
       await this.#commit({ slots: [...others, slot], upstream: merged(this.#contents.upstream, upstream) });
     } catch (error) {
@@ -246,8 +254,11 @@ export class KeySlots implements Closeable {
     this.#version = version;
     this.#contents = next;
     this.#bundle = { trustDomain, ...content, sequence };
-    for (const { keyName } of before.slots)
-      if (!next.slots.some((slot) => slot.keyName === keyName)) await this.#options.keyManager.delete(keyName);
+    for (const { keyName } of before.slots) {
+      if (next.slots.some((slot) => slot.keyName === keyName)) continue;
+      this.#held.delete(keyName);
+      await this.#options.keyManager.delete(keyName);
+    }
   }
 
   /** Returns when every listener has taken the bundle; throws what one of them throws, and then nothing new is activated. */
@@ -263,20 +274,27 @@ export class KeySlots implements Closeable {
     if (record === undefined || record.version === this.#version) return;
     const slots = record.slots.map(fromJournal);
     const { version, sequence, upstream } = record;
+    await this.#lookForKeys(slots);
     this.#version = version;
     this.#contents = { slots, upstream };
     this.#bundle = { trustDomain: this.#options.trustDomain, ...bundleContent(slots, upstream), sequence };
   }
 
   /** A key that is lost signs no more: what it signed stays trusted, and another key takes its place. */
-  async #withoutLostKeys(): Promise<readonly Slot[]> {
-    const kept: Slot[] = [];
-    for (const slot of this.slots) {
-      const found = slot.state === 'old' ? slot.spki : await this.#options.keyManager.find(slot.keyName);
-      if (found?.equals(slot.spki) === true) kept.push(slot);
-      else if (slot.state === 'active') kept.push({ ...slot, state: 'old' });
+  async #replaceLostKeys(): Promise<void> {
+    const slots = this.slots.flatMap((slot): readonly Slot[] => {
+      if (slot.state === 'old' || this.canSign(slot)) return [slot];
+      return slot.state === 'active' ? [{ ...slot, state: 'old' }] : [];
+    });
+    await this.#commit({ ...this.#contents, slots });
+  }
+
+  async #lookForKeys(slots: readonly Slot[]): Promise<void> {
+    for (const { state, keyName, spki } of slots) {
+      if (state === 'old' || this.#held.has(keyName)) continue;
+      const found = await this.#options.keyManager.find(keyName);
+      if (found?.equals(spki) === true) this.#held.add(keyName);
     }
-    return sameList(kept, this.slots) ? this.slots : kept;
   }
 
   #command<T>(work: () => Promise<T>): Promise<T> {

@@ -24,6 +24,8 @@ export interface AuthorityParts {
 export interface AuthorityPlace {
   readonly dataDir: string;
   readonly store: Store;
+  /** Other servers may use the store too. */
+  readonly isShared?: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly config?: AuthorityConfig | undefined;
@@ -35,7 +37,7 @@ export interface AuthorityPlace {
 export async function openAuthorityParts(trustDomain: TrustDomain, place: AuthorityPlace): Promise<AuthorityParts> {
   const directory = join(place.dataDir, 'keys', trustDomain);
   const keyManager = await openKeyManager(trustDomain, directory, place);
-  const journal = storeJournal(place.store, trustDomain);
+  const journal = storeJournal(place.store, trustDomain, place.isShared);
   await adoptDiskJournal(journal, join(directory, 'authority.json'));
   const upstream = upstreamOf(trustDomain, place);
   const above = upstream === undefined ? {} : { upstream };

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Lifecycle, ManualClock, silentLog, systemClock, systemRandom } from '#kernel';
+import { faultCode, Lifecycle, ManualClock, silentLog, systemClock, systemRandom } from '#kernel';
 import { startPostgres } from '#plugins/postgres';
 import type { BundleResource } from '#wire';
 import { planDocuments } from './documents.ts';
@@ -24,6 +24,14 @@ const store = {
   user: postgres.superuser,
   passwordFile: postgres.passwordFile,
 } as const;
+writeFileSync(join(directory, 'passphrase'), 'correct horse');
+/** Each server has a machine of its own: what they share is in the database. */
+let machines = 0;
+const newServer = () =>
+  ({
+    dataDir: join(directory, `data-${machines++}`),
+    authority: { keys: { kind: 'store', passphraseFile: join(directory, 'passphrase') } },
+  }) as const;
 const domain = (name: string) =>
   JSON.stringify({ apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name }, spec: {} });
 const entry = (name: string) =>
@@ -46,9 +54,7 @@ const bundleOf = (state: State) => state.registry.find<BundleResource>('Bundle',
 test('two servers on one database host the same trust domains, with one authority, and write one ledger', async () => {
   const life = new Lifecycle();
   const open = async (clock = systemClock) =>
-    life.own(
-      await State.open({ dataDir: join(directory, 'data'), store, clock, random: systemRandom, log: silentLog }),
-    );
+    life.own(await State.open({ ...newServer(), store, clock, random: systemRandom, log: silentLog }));
   try {
     const [one, two] = [await open(), await open()];
     await apply(one, domain('bank-a'));
@@ -84,9 +90,7 @@ test('servers on one database rotate together: each rotation happens once, and a
   try {
     const [one, two] = await Promise.all(
       clocks.map(async (clock) =>
-        life.own(
-          await State.open({ dataDir: join(directory, 'data'), store, clock, random: systemRandom, log: silentLog }),
-        ),
+        life.own(await State.open({ ...newServer(), store, clock, random: systemRandom, log: silentLog })),
       ),
     );
     assert.ok(one && two);
@@ -96,6 +100,22 @@ test('servers on one database rotate together: each rotation happens once, and a
     await until(() => (bundleOf(one)?.x509Authorities.length ?? 0) > before);
     await until(() => JSON.stringify(bundleOf(one)) === JSON.stringify(bundleOf(two)));
     assert.equal(bundleOf(one)?.x509Authorities.length, before + 1, 'one CA was prepared, not two');
+  } finally {
+    await life.close();
+  }
+});
+
+test('a server that does not have the keys neither issues nor replaces them', async () => {
+  const life = new Lifecycle();
+  const common = { store, clock: systemClock, random: systemRandom, log: silentLog };
+  try {
+    const one = life.own(await State.open({ ...newServer(), ...common }));
+    const states = () => one.trustDomain('bank-a').authority.states('x509');
+    const before = states();
+    const stranger = { dataDir: join(directory, 'stranger'), ...common };
+    await assert.rejects(State.open(stranger), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');
+    assert.deepEqual(states(), before);
+    assert.equal(await one.canIssue('bank-a'), true);
   } finally {
     await life.close();
   }

@@ -202,8 +202,9 @@ export class State implements Closeable {
     const published = this.registry.find<BundleResource>('Bundle', resource.name, resource.name);
     const jwtIssuer = () =>
       this.registry.find<TrustDomainResource>('TrustDomain', resource.name, resource.name)?.jwtIssuer;
+    const isShared = this.options.store?.type === 'postgres';
     const sequenceFloor = published?.sequence ?? 0;
-    const place = { dataDir, clock, random, config, store: this.#store, sequenceFloor, jwtIssuer };
+    const place = { dataDir, clock, random, config, store: this.#store, isShared, sequenceFloor, jwtIssuer };
     const hosted = await HostedTrustDomain.open(resource, place);
     this.#hosted.set(resource.name, hosted);
     // Until this has returned, nothing that is new in the bundle signs.

@@ -6,7 +6,7 @@ import type { TrustDomain } from '#spiffe';
 const KEY = 'authority';
 
 /** The journal of an authority as a log of the store: the revision of the log is the version, so that the servers of one store agree. */
-export function storeJournal(store: Store, trustDomain: TrustDomain): AuthorityJournal {
+export function storeJournal(store: Store, trustDomain: TrustDomain, isShared = false): AuthorityJournal {
   const log = journalLog(trustDomain);
   return {
     load: async () => parse(await newest(store, log)),
@@ -15,11 +15,14 @@ export function storeJournal(store: Store, trustDomain: TrustDomain): AuthorityJ
       if (!(await store.commit({ logs: [{ log, expected, changes }] })))
         throw new Fault('JOURNAL_CONFLICT', 'the journal of the authority has been changed meanwhile');
     },
-    watch: (listener) =>
-      store.watch((changed) => {
-        if (changed === undefined || changed === log) listener();
-      }),
+    ...(isShared ? { watch: (listener) => watch(store, log, listener) } : {}),
   };
+}
+
+function watch(store: Store, log: string, listener: () => void): () => void {
+  return store.watch((changed) => {
+    if (changed === undefined || changed === log) listener();
+  });
 }
 
 async function newest(store: Store, log: string): Promise<unknown> {
