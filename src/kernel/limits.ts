@@ -23,6 +23,8 @@ export const LIMITS = {
   documentCount: { value: 10_000, why: 'documents in one apply' },
   headerBytes: { value: 32 * 1024, why: 'HTTP request head at the edge' },
   headerFields: { value: 200, why: 'fields of one HTTP request' },
+  unixConnections: { value: 50_000, why: 'connections to one Unix socket at once, where descriptors allow as many' },
+  unixConnectionsPerUser: { value: 30_000, why: 'the same of one user; never more than three quarters of all' },
   unixSocketPathBytes: { value: 107, why: 'sun_path of a Unix socket address' },
   databaseMessageBytes: { value: 16 * 1024 * 1024, why: 'one message of the PostgreSQL protocol that the gate holds' },
   databaseStartupBytes: {

@@ -12,6 +12,7 @@ import { isAlive, type PeerCredentials, peerCredentials, releasePidfd } from './
 /** A connection made by a child process: Node's own words, so that the child is the caller. */
 async function connectedChild(
   run: (credentials: PeerCredentials, child: ReturnType<typeof spawn>, socket: Socket) => Promise<void>,
+  options: Parameters<typeof peerCredentials>[1] = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'peer-'));
   const path = join(directory, 'a.sock');
@@ -23,7 +24,7 @@ async function connectedChild(
     const [socket]: Socket[] = await once(server, 'connection');
     assert.ok(socket !== undefined);
     socket.on('error', () => undefined);
-    const credentials = peerCredentials(socket);
+    const credentials = peerCredentials(socket, options);
     await run(credentials, child, socket);
     releasePidfd(credentials);
     socket.destroy();
@@ -57,6 +58,32 @@ test('attack: a released caller counts as ended, also when its descriptor number
     releasePidfd(credentials);
     assert.equal(hasEnded(pidfd), false, 'a second release must not close what is not its own');
     for (const fd of taken) closeDescriptor(fd);
+  }));
+
+test('without a pidfd the process that connected is alive until it ends, by its start time', () =>
+  connectedChild(
+    async (credentials, child) => {
+      assert.equal(credentials.pidfd, undefined);
+      assert.equal(isAlive(credentials), true);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      assert.equal(isAlive(credentials), false);
+    },
+    { withPidfd: false },
+  ));
+
+test('connections of one process share one pidfd, which is closed with the last of them', () =>
+  connectedChild(async (credentials, child, socket) => {
+    const { pidfd } = credentials;
+    if (pidfd === undefined) return;
+    const again = peerCredentials(socket);
+    assert.equal(again.pidfd, pidfd);
+    releasePidfd(credentials);
+    assert.deepEqual([isAlive(credentials), isAlive(again)], [false, true]);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.equal(isAlive(again), false);
+    releasePidfd(again);
   }));
 
 test('without a pidfd the start time tells a process from a later one of its pid', () => {

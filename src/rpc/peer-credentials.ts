@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Fault } from '#kernel';
 import { closeDescriptor, hasEnded, socketOption, socketPair } from './native.ts';
+import { Pidfds } from './pidfds.ts';
 import { startTime } from './start-time.ts';
 
 /** Who is at the other end of a Unix socket, by the kernel's word: the process that connected, whoever holds the socket now. */
@@ -17,6 +18,7 @@ const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 
 let pidfdsOffered: boolean | undefined;
+const shared = new Pidfds();
 const released = new WeakSet<PeerCredentials>();
 const startedAt = new WeakMap<PeerCredentials, string | undefined>();
 
@@ -28,21 +30,29 @@ export function assertCallersAreNamed(): void {
   pidfdsOffered ??= testCallersAreNamed();
 }
 
-/** Throws `IDENTITY_CALLER_UNKNOWN` when the kernel does not say. The caller owns the pidfd: see `releasePidfd`. */
-export function peerCredentials(socket: Socket): PeerCredentials {
+/**
+ * Throws `IDENTITY_CALLER_UNKNOWN` when the kernel does not say. The caller gives it back: see `releasePidfd`. `withPidfd: false` is for
+ * tests: as on a kernel that offers none.
+ */
+export function peerCredentials(
+  socket: Socket,
+  { withPidfd = true }: { readonly withPidfd?: boolean } = {},
+): PeerCredentials {
   assertCallersAreNamed();
   const fd = descriptorOf(socket);
-  const credentials = fd === undefined ? undefined : readCredentials(fd);
-  if (credentials === undefined) throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the kernel does not say who is calling');
+  const named = fd === undefined ? undefined : readCredentials(fd, withPidfd);
+  if (named === undefined) throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the kernel does not say who is calling');
+  const { pid, pidfd } = named;
   // A caller in another pid namespace that is not visible from here has pid 0.
-  if (credentials.pid <= 0) {
-    releasePidfd(credentials);
+  if (pid <= 0) {
+    if (pidfd !== undefined) closeDescriptor(pidfd);
     throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the caller is not visible from here');
   }
   // A kernel that offers pidfds refuses one for a caller that has ended: its pid may be another's by now.
-  if (pidfdsOffered === true && credentials.pidfd === undefined)
+  if (withPidfd && pidfdsOffered === true && pidfd === undefined)
     throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the caller has ended');
-  startedAt.set(credentials, startTime(credentials.pid));
+  const credentials = { ...named, pidfd: pidfd === undefined ? undefined : shared.share(pid, pidfd) };
+  if (pidfd === undefined) startedAt.set(credentials, startTime(pid));
   return credentials;
 }
 
@@ -57,18 +67,19 @@ export function isAlive(credentials: PeerCredentials): boolean {
   return then !== undefined && startTime(credentials.pid) === then;
 }
 
-/** Closes the pidfd, once. Afterwards the caller counts as ended: the number may be another descriptor's. */
+/** Gives the pidfd back, once; the last one closes it. Afterwards the caller counts as ended: the number may be another descriptor's. */
 export function releasePidfd(credentials: PeerCredentials): void {
   if (released.has(credentials)) return;
   released.add(credentials);
-  if (credentials.pidfd !== undefined) closeDescriptor(credentials.pidfd);
+  if (credentials.pidfd !== undefined) shared.giveBack(credentials.pid, credentials.pidfd);
 }
 
-function readCredentials(fd: number): PeerCredentials | undefined {
+function readCredentials(fd: number, withPidfd = true): PeerCredentials | undefined {
   const answer = socketOption(fd, SOL_SOCKET, SO_PEERCRED, 12);
   if (answer === undefined) return undefined;
   const [pid, uid, gid] = [answer.readInt32LE(0), answer.readUInt32LE(4), answer.readUInt32LE(8)];
-  return { pid, uid, gid, pidfd: socketOption(fd, SOL_SOCKET, SO_PEERPIDFD, 4)?.readInt32LE(0) };
+  const pidfd = withPidfd ? socketOption(fd, SOL_SOCKET, SO_PEERPIDFD, 4)?.readInt32LE(0) : undefined;
+  return { pid, uid, gid, pidfd };
 }
 
 function testCallersAreNamed(): boolean {
@@ -77,7 +88,7 @@ function testCallersAreNamed(): boolean {
   const self = readCredentials(pair[0]);
   for (const fd of pair) closeDescriptor(fd);
   const alive = self?.pidfd === undefined || !hasEnded(self.pidfd);
-  if (self !== undefined) releasePidfd(self);
+  if (self?.pidfd !== undefined) closeDescriptor(self.pidfd);
   if (self?.pid !== process.pid || self.uid !== process.geteuid?.() || !alive)
     throw new Fault('PLATFORM_UNSUPPORTED', 'the kernel does not name the callers of Unix sockets correctly');
   return self.pidfd !== undefined;

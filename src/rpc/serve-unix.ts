@@ -1,11 +1,13 @@
-import type { ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Closeable, Log } from '#kernel';
+import { type Closeable, Fault, type Log } from '#kernel';
 import { methodsOf, type ServiceBinding } from './bind-service.ts';
 import type { BoundMethod } from './bound-method.ts';
+import { ConnectionLimit } from './connection-limit.ts';
 import { whenOpened } from './opened.ts';
 import { assertCallersAreNamed, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
 import { serveConnection } from './serve-connection.ts';
+import { toStatus } from './status.ts';
+import { Turns } from './turns.ts';
 import { listenUnix } from './unix-socket.ts';
 
 export interface UnixServerOptions<Caller> {
@@ -16,50 +18,104 @@ export interface UnixServerOptions<Caller> {
   readonly identify: (credentials: PeerCredentials) => Caller;
   readonly services: readonly ServiceBinding<Caller>[];
   readonly onDisconnect?: (caller: Caller) => void;
+  /** How many connections are served at once; by default as many as descriptors allow. */
+  readonly limit?: ConnectionLimit;
 }
 
+/** So many connections are taken up in one turn of the event loop. */
+const OPENED_PER_TURN = 32;
+/** A connection beyond the limit is told so and closed. */
+const REFUSED_MILLIS = 1000;
+const MAX_BEING_REFUSED = 100;
+
 /**
- * gRPC on a Unix socket: every connection has a session of its own, closed over the caller that the kernel named.
- * Throws `PLATFORM_UNSUPPORTED` where the kernel names no callers, and what `listenUnix` throws.
+ * gRPC on a Unix socket: every connection has a session of its own, closed over the caller that the kernel named. Beyond the limit of its user a
+ * connection's calls are answered `LIMIT_EXCEEDED`. Throws `PLATFORM_UNSUPPORTED` where the kernel names no callers, and what `listenUnix` throws.
  */
 export async function serveUnix<Caller>(options: UnixServerOptions<Caller>): Promise<Closeable> {
   assertCallersAreNamed();
-  const open = new Set<Socket>();
-  const methods = methodsOf(options.services, options.log);
-  const listener = await listenUnix(options.path, options.mode, (socket) => {
-    open.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => open.delete(socket));
-    accept(options, methods, socket);
-  });
+  const door = new Door(options);
+  const listener = await listenUnix(options.path, options.mode, (socket) => door.accept(socket));
   return {
     close: async () => {
-      for (const socket of open) socket.destroy();
+      door.close();
       await new Promise<void>((resolve) => listener.close(() => resolve()));
     },
   };
 }
 
-function accept<Caller>(
-  options: UnixServerOptions<Caller>,
-  methods: ReadonlyMap<string, BoundMethod<Caller>>,
-  socket: Socket,
-): void {
-  let session: ServerHttp2Session | undefined;
-  let credentials: PeerCredentials | undefined;
-  try {
-    credentials = peerCredentials(socket);
-    const caller = options.identify(credentials);
-    socket.once('close', () => options.onDisconnect?.(caller));
-    whenOpened(socket, () => {
-      session = serveConnection(socket, methods, caller);
-    });
-  } catch (error) {
-    options.log.warn('connection refused', { error });
-    socket.destroy();
+class Door<Caller> {
+  readonly #options: UnixServerOptions<Caller>;
+  readonly #methods: ReadonlyMap<string, BoundMethod<Caller>>;
+  readonly #limit: ConnectionLimit;
+  readonly #open = new Set<Socket>();
+  readonly #turns = new Turns(OPENED_PER_TURN);
+  #refusing = 0;
+
+  constructor(options: UnixServerOptions<Caller>) {
+    this.#options = options;
+    this.#methods = methodsOf(options.services, options.log);
+    this.#limit = options.limit ?? new ConnectionLimit();
   }
-  socket.once('close', () => {
-    session?.destroy();
-    if (credentials !== undefined) releasePidfd(credentials);
-  });
+
+  /** Returns at once: while connections are taken up, others wait in the kernel's queue, and it is short. */
+  accept(socket: Socket): void {
+    this.#open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.#open.delete(socket));
+    this.#turns.push(() => this.#takeUp(socket));
+  }
+
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  #takeUp(socket: Socket): void {
+    if (socket.destroyed) return;
+    const { identify, onDisconnect, log } = this.#options;
+    let credentials: PeerCredentials | undefined;
+    try {
+      credentials = peerCredentials(socket);
+      const { uid } = credentials;
+      const admitted = this.#limit.enter(uid);
+      if (admitted) socket.once('close', () => this.#limit.leave(uid));
+      const caller = identify(credentials);
+      socket.once('close', () => onDisconnect?.(caller));
+      if (admitted) this.#serve(socket, this.#methods, caller);
+      else this.#refuse(socket, caller, uid);
+    } catch (error) {
+      log.warn('connection refused', { error });
+      socket.destroy();
+    }
+    socket.once('close', () => {
+      if (credentials !== undefined) releasePidfd(credentials);
+    });
+  }
+
+  #serve(socket: Socket, methods: ReadonlyMap<string, BoundMethod<Caller>>, caller: Caller): void {
+    whenOpened(socket, () => {
+      const session = serveConnection(socket, methods, caller);
+      socket.once('close', () => session.destroy());
+    });
+  }
+
+  #refuse(socket: Socket, caller: Caller, uid: number): void {
+    if (this.#refusing >= MAX_BEING_REFUSED) {
+      socket.destroy();
+      return;
+    }
+    this.#options.log.warn('too many connections', { uid });
+    this.#refusing++;
+    const timer = setTimeout(() => socket.destroy(), REFUSED_MILLIS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#refusing--;
+    });
+    const fault = new Fault('LIMIT_EXCEEDED', 'this user has too many connections open');
+    const refusing = [...this.#methods].map(
+      ([path, method]) =>
+        [path, { ...method, handle: () => Promise.reject(fault), refuse: () => toStatus(fault) }] as const,
+    );
+    this.#serve(socket, new Map(refusing), caller);
+  }
 }

@@ -35,7 +35,8 @@ function listen(server: Server, path: string, mode: number): Promise<void> {
     // mask, which is the whole process's, is back before anything else runs.
     const mask = process.umask(0o777 & ~mode);
     try {
-      server.listen({ path, backlog: 4096 }, () => {
+      // The kernel cuts it to net.core.somaxconn; beyond it a client is told to try again.
+      server.listen({ path, backlog: 65_535 }, () => {
         server.off('error', reject);
         resolve();
       });
