@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { Client } from 'pg';
-import { Fault } from '#kernel';
+import { type Clock, Fault } from '#kernel';
 import { databaseFault } from './database-fault.ts';
 
 export interface QueryResult {
@@ -33,8 +33,8 @@ export interface DatabaseOptions {
  * A pool of connections to the gate. Each is mTLS whose peer is the gate that the registry expects, verified before PostgreSQL's protocol begins;
  * the role is the workload's, whatever is asked for. Needs the package `pg` in the service (an optional peer of the SDK).
  */
-export function createDatabase(options: DatabaseOptions, dial: () => Promise<TLSSocket>): Database {
-  const pool = new Pool(options.max ?? 10, () => open(options.database, dial));
+export function createDatabase(options: DatabaseOptions, dial: () => Promise<TLSSocket>, clock: Clock): Database {
+  const pool = new Pool(options.max ?? 10, () => open(options.database, dial), clock);
   return { connect: () => pool.take(), end: () => pool.end() };
 }
 
@@ -70,24 +70,40 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** The gate ends a session when its credential of 15 minutes does, of which at least half is left at first: none is lent that could be cut soon. */
+const LENT_FOR_MILLIS = 6 * 60_000;
+
+interface Opened {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  /** Of the last ReadyForQuery: `I` outside a transaction. */
+  status: unknown;
+}
+
 class Pool {
   readonly #max: number;
   readonly #open: () => Promise<Client>;
   readonly #idle: Client[] = [];
   readonly #waiting: Waiter[] = [];
   readonly #broken = new WeakSet<Client>();
+  readonly #opened = new WeakMap<Client, Opened>();
+  readonly #clock: Clock;
   #size = 0;
   #ended = false;
 
-  constructor(max: number, open: () => Promise<Client>) {
+  constructor(max: number, open: () => Promise<Client>, clock: Clock) {
     this.#max = max;
     this.#open = open;
+    this.#clock = clock;
   }
 
   async take(): Promise<DatabaseConnection> {
     if (this.#ended) throw new Fault('DATABASE_UNAVAILABLE', 'the database has been closed');
     for (let client = this.#idle.pop(); client !== undefined; client = this.#idle.pop()) {
-      if (!this.#broken.has(client)) return this.#lend(client);
+      if (this.#broken.has(client)) continue;
+      if (this.#isFresh(client)) return this.#lend(client);
+      // Its end makes room.
+      void client.end().catch(() => undefined);
     }
     if (this.#size >= this.#max) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     this.#size++;
@@ -109,6 +125,11 @@ class Pool {
 
   async #openWatched(): Promise<Client> {
     const client = await this.#open();
+    const opened: Opened = { at: this.#clock.monotonic(), status: 'I' };
+    this.#opened.set(client, opened);
+    Object(client).connection?.on?.('readyForQuery', ({ status }: { status?: unknown }) => {
+      opened.status = status;
+    });
     client.once('end', () => {
       this.#broken.add(client);
       this.#size--;
@@ -133,12 +154,18 @@ class Pool {
 
   #giveBack(client: Client): void {
     if (this.#broken.has(client)) return;
-    if (this.#ended) {
+    // A transaction that was left open would be the next borrower's, with the user of this one.
+    if (this.#ended || !this.#isFresh(client) || this.#opened.get(client)?.status !== 'I') {
       void client.end().catch(() => undefined);
       return;
     }
     this.#idle.push(client);
     this.#serveNext();
+  }
+
+  #isFresh(client: Client): boolean {
+    const opened = this.#opened.get(client);
+    return opened !== undefined && this.#clock.monotonic() - opened.at < LENT_FOR_MILLIS;
   }
 
   #serveNext(): void {

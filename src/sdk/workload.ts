@@ -107,7 +107,7 @@ export class Workload {
 
   /** The database behind the gate, with this workload's role. Rows show in `request.transaction` only. */
   database(options: DatabaseOptions): Database {
-    return createDatabase(options, () => this.connect(options.service ?? 'gate.platform'));
+    return createDatabase(options, () => this.connect(options.service ?? 'gate.platform'), this.#point.clock);
   }
 
   async close(): Promise<void> {
