@@ -46,8 +46,13 @@ export function guardedRequest(options: ServeOptions, admitted: Admitted, underw
   const onward: Record<string, string> = { traceparent, ...(token === undefined ? {} : { 'txn-token': token }) };
   const text = bodyReader(request);
   const authority = authorityOf(admitted);
+  let query: URLSearchParams | undefined;
   return {
-    ...{ method, path: target.path, query: new URLSearchParams(target.search), headers, authority, signal, text },
+    ...{ method, path: target.path, headers, authority, signal, text },
+    get query() {
+      query ??= new URLSearchParams(target.search);
+      return query;
+    },
     json: async () => parseBody(await text()),
     fetch: (url, init = {}) =>
       options.fetch(url, {

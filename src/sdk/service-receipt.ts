@@ -11,12 +11,12 @@ export function newReceipt(parts: Parts, facts: Facts & Pick<Receipt, 'effect' |
   const { id } = parts.identity;
   return {
     id: randomHex(parts.random, 16),
-    txn: newTxn(parts.random),
-    span: newSpan(parts.random),
+    txn: facts.txn ?? newTxn(parts.random),
+    span: facts.span ?? newSpan(parts.random),
     kind: 'service',
     trustDomain: id.trustDomain,
     workload: id.toString(),
-    startedAt: new Date(parts.clock.now()).toISOString(),
+    startedAt: facts.startedAt ?? new Date(parts.clock.now()).toISOString(),
     durationUs: 0,
     ...facts,
   };
