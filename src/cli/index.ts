@@ -1,1 +1,1 @@
-export { runCommandLine } from './program.ts';
+export { commandLine, runCommandLine } from './program.ts';

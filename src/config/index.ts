@@ -1,3 +1,4 @@
+export { apiVersionsOf, DOCUMENT_KINDS, describeFields, type Field } from './describe-fields.ts';
 export type {
   AuthorizationPolicyDocument,
   AuthServiceDocument,
