@@ -1,5 +1,6 @@
 import { type Clock, type Closeable, Fault, type Random } from '#kernel';
 import type { SpiffeId, TrustDomain } from '#spiffe';
+import type { AppendedAuthority } from './appended.ts';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import { type DownstreamCaRequest, type IssuedCa, issueDownstreamCa } from './downstream-ca.ts';
 import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind } from './journal.ts';
@@ -92,13 +93,18 @@ export class Authority implements Closeable {
   }
 
   /** Has everything that an old key signed replaced. Throws `AUTHORITY_STATE_INVALID` for one that is not old, `NOT_FOUND`. */
-  async taint(kind: AuthorityKind, id: string): Promise<AuthorityState> {
-    return toState(await this.#slots.taint(kind, id));
+  taint(kind: AuthorityKind, id: string): Promise<AuthorityState> {
+    return this.#slots.taint(kind, id);
   }
 
   /** Takes a tainted key out of the bundle. Throws `AUTHORITY_STATE_INVALID` for one that is not old and tainted, `NOT_FOUND`. */
-  async revoke(kind: AuthorityKind, id: string): Promise<AuthorityState> {
-    return toState(await this.#slots.revoke(kind, id));
+  revoke(kind: AuthorityKind, id: string): Promise<AuthorityState> {
+    return this.#slots.revoke(kind, id);
+  }
+
+  /** Takes authorities that others sign with into the bundle. Throws `ALREADY_EXISTS`, `LIMIT_EXCEEDED`. */
+  append(authorities: readonly AppendedAuthority[]): Promise<void> {
+    return this.#slots.append(authorities);
   }
 
   /** As `taint` and `revoke`, for an upstream's root by its subject key id; not for the one above the active CA. */

@@ -1,3 +1,4 @@
+export type { AppendedAuthority } from './appended.ts';
 export { Authority, type AuthorityOptions } from './authority.ts';
 export type { AuthorityBundle, AuthorityKey } from './authority-bundle.ts';
 export { makeCaCertificate } from './ca-certificate.ts';

@@ -1,4 +1,5 @@
 import { Fault } from '#kernel';
+import { type AppendedAuthority, isAppended } from './appended.ts';
 import { KEY_TYPES, type KeyType } from './key-type.ts';
 import { readLegacyJournal } from './legacy-journal.ts';
 
@@ -29,6 +30,8 @@ export interface JournalRecord {
   readonly slots: readonly JournalSlot[];
   /** Authorities of an upstream that signed CAs of ours: these are in the bundle in the place of those. */
   readonly upstream: readonly JournalAnchor[];
+  /** Authorities of others that are in the bundle too. */
+  readonly appended?: readonly AppendedAuthority[];
 }
 
 export interface JournalSlot {
@@ -78,8 +81,9 @@ function readJson(text: string): unknown {
 
 function isRecord(value: unknown): value is JournalRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { version, sequence, slots, upstream }: Partial<Record<keyof JournalRecord, unknown>> = value;
+  const { version, sequence, slots, upstream, appended = [] }: Partial<Record<keyof JournalRecord, unknown>> = value;
   const lists = Array.isArray(slots) && slots.every(isSlot) && Array.isArray(upstream) && upstream.every(isAnchor);
+  if (!Array.isArray(appended) || !appended.every(isAppended)) return false;
   return lists && Number.isSafeInteger(version) && Number.isSafeInteger(sequence);
 }
 

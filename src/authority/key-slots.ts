@@ -1,10 +1,11 @@
 import { type Clock, type Closeable, Fault, faultCode, LIMITS, type Scheduled } from '#kernel';
 import type { TrustDomain } from '#spiffe';
+import { type AppendedAuthority, appended, revokeAppended, stateOfAppended, taintAppended } from './appended.ts';
 import { type AuthorityBundle, bundleContent } from './authority-bundle.ts';
 import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind, type JournalAnchor } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
 import { activated, dueStep, nextDue, revoked, slotOf, tainted, wrongState } from './rotation.ts';
-import { fromJournal, type Slot, toJournal, upstreamAuthorityId } from './slot.ts';
+import { type AuthorityState, fromJournal, type Slot, toJournal, toState, upstreamAuthorityId } from './slot.ts';
 
 export interface NewSlot {
   readonly slot: Slot;
@@ -29,6 +30,7 @@ export type BundleListener = (bundle: AuthorityBundle) => void | Promise<void>;
 interface Contents {
   readonly slots: readonly Slot[];
   readonly upstream: readonly JournalAnchor[];
+  readonly appended: readonly AppendedAuthority[];
 }
 
 const RETRY_MILLIS = 10_000;
@@ -43,7 +45,7 @@ export class KeySlots implements Closeable {
   readonly #options: KeySlotsOptions;
   readonly #listeners = new Set<BundleListener>();
   readonly #held = new Set<string>();
-  #contents: Contents = { slots: [], upstream: [] };
+  #contents: Contents = { slots: [], upstream: [], appended: [] };
   #bundle: AuthorityBundle;
   #version = 0;
   #published = 0;
@@ -124,25 +126,39 @@ export class KeySlots implements Closeable {
     });
   }
 
-  taint(kind: AuthorityKind, id: string): Promise<Slot> {
+  /** Takes authorities of others into the bundle. Throws `ALREADY_EXISTS`, `LIMIT_EXCEEDED`. */
+  append(more: readonly AppendedAuthority[]): Promise<void> {
     return this.#command(async () => {
+      const own = more.find(({ id }) => this.slots.some((slot) => slot.id === id));
+      if (own !== undefined) throw new Fault('ALREADY_EXISTS', 'an authority of this id is the own one');
+      await this.#commit({ ...this.#contents, appended: appended(this.#contents.appended, more) });
+      await this.#publish();
+    });
+  }
+
+  taint(kind: AuthorityKind, id: string): Promise<AuthorityState> {
+    return this.#command(async () => {
+      const other = this.#appended(kind, id);
+      if (other !== undefined) return this.#changeAppended(other, taintAppended);
       const slot = assertKind(slotOf(this.slots, id), kind);
       const slots = tainted(this.slots, id);
       assertOwnRoot(slot);
       await this.#commit({ ...this.#contents, slots });
       await this.#publish();
-      return slotOf(this.slots, id);
+      return toState(slotOf(this.slots, id));
     });
   }
 
-  revoke(kind: AuthorityKind, id: string): Promise<Slot> {
+  revoke(kind: AuthorityKind, id: string): Promise<AuthorityState> {
     return this.#command(async () => {
+      const other = this.#appended(kind, id);
+      if (other !== undefined) return this.#changeAppended(other, revokeAppended);
       const slot = assertKind(slotOf(this.slots, id), kind);
       const slots = revoked(this.slots, id);
       assertOwnRoot(slot);
       await this.#commit({ ...this.#contents, slots });
       await this.#publish();
-      return slot;
+      return toState(slot);
     });
   }
 
@@ -161,6 +177,7 @@ export class KeySlots implements Closeable {
     return this.#command(async () => {
       if (!this.#upstream(id).tainted) throw wrongState('it is not possible to revoke an untainted authority');
       await this.#commit({
+        ...this.#contents,
         slots: this.slots.filter((slot) => upstreamAuthorityId(slot.chain) !== id),
         upstream: this.#contents.upstream.map((one) => (one.id === id ? { ...one, revoked: true } : one)),
       });
@@ -173,6 +190,19 @@ export class KeySlots implements Closeable {
     this.#timer?.cancel();
     this.#unwatch?.();
     await this.#queue.catch(() => undefined);
+  }
+
+  #appended(kind: AuthorityKind, id: string): AppendedAuthority | undefined {
+    return this.#contents.appended.find((one) => one.kind === kind && one.id === id);
+  }
+
+  async #changeAppended(
+    target: AppendedAuthority,
+    change: (present: readonly AppendedAuthority[], target: AppendedAuthority) => readonly AppendedAuthority[],
+  ): Promise<AuthorityState> {
+    await this.#commit({ ...this.#contents, appended: change(this.#contents.appended, target) });
+    await this.#publish();
+    return stateOfAppended(this.#appended(target.kind, target.id) ?? target);
   }
 
   #upstream(id: string): JournalAnchor {
@@ -198,7 +228,11 @@ export class KeySlots implements Closeable {
     const { slot, upstream = [] } = await this.#options.make(kind);
     this.#held.add(slot.keyName);
     try {
-      await this.#commit({ slots: [...others, slot], upstream: merged(this.#contents.upstream, upstream) });
+      await this.#commit({
+        ...this.#contents,
+        slots: [...others, slot],
+        upstream: merged(this.#contents.upstream, upstream),
+      });
     } catch (error) {
       await this.#options.keyManager.delete(slot.keyName);
       throw error;
@@ -210,7 +244,11 @@ export class KeySlots implements Closeable {
   async #expire(): Promise<void> {
     const now = this.#options.clock.now();
     const isLive = ({ notAfter }: { readonly notAfter: number }): boolean => notAfter > now;
-    await this.#commit({ slots: this.slots.filter(isLive), upstream: this.#contents.upstream.filter(isLive) });
+    await this.#commit({
+      slots: this.slots.filter(isLive),
+      upstream: this.#contents.upstream.filter(isLive),
+      appended: this.#contents.appended.filter(({ notAfter = Infinity }) => notAfter > now),
+    });
     await this.#publish();
   }
 
@@ -243,13 +281,15 @@ export class KeySlots implements Closeable {
   /** Saves what has changed. Keys of slots that are gone go with them. */
   async #commit(next: Contents): Promise<void> {
     const before = this.#contents;
-    if (sameList(before.slots, next.slots) && sameList(before.upstream, next.upstream)) return;
-    const content = bundleContent(next.slots, next.upstream);
+    const same = sameList(before.slots, next.slots) && sameList(before.upstream, next.upstream);
+    if (same && sameList(before.appended, next.appended)) return;
+    const content = bundleContent(next.slots, next.upstream, next.appended);
     const { trustDomain, sequence: last } = this.#bundle;
     const changed = JSON.stringify({ trustDomain, ...content, sequence: last }) !== JSON.stringify(this.#bundle);
     const sequence = changed ? last + 1 : last;
     const version = this.#version + 1;
-    const record = { version, sequence, slots: next.slots.map(toJournal), upstream: next.upstream };
+    const { upstream, appended } = next;
+    const record = { version, sequence, slots: next.slots.map(toJournal), upstream, appended };
     await this.#options.journal.save(record, this.#version);
     this.#version = version;
     this.#contents = next;
@@ -273,11 +313,11 @@ export class KeySlots implements Closeable {
     const record = await this.#options.journal.load();
     if (record === undefined || record.version === this.#version) return;
     const slots = record.slots.map(fromJournal);
-    const { version, sequence, upstream } = record;
+    const { version, sequence, upstream, appended = [] } = record;
     await this.#lookForKeys(slots);
     this.#version = version;
-    this.#contents = { slots, upstream };
-    this.#bundle = { trustDomain: this.#options.trustDomain, ...bundleContent(slots, upstream), sequence };
+    this.#contents = { slots, upstream, appended };
+    this.#bundle = { trustDomain: this.#options.trustDomain, ...bundleContent(slots, upstream, appended), sequence };
   }
 
   /** A key that is lost signs no more: what it signed stays trusted, and another key takes its place. */

@@ -68,4 +68,5 @@ export const LIMITS = {
   secretNames: { value: 1000, why: 'secrets that one stream of Envoy follows' },
   receiptsWaiting: { value: 10_000, why: 'receipts of one enforcement point that wait for the agent' },
   nodeEvidenceBytes: { value: 64 * 1024, why: 'evidence of a node, or its answer to a challenge' },
+  appendedAuthorities: { value: 256, why: 'authorities of others in the bundle of one trust domain' },
 } as const satisfies Readonly<Record<string, { readonly value: number; readonly why: string }>>;

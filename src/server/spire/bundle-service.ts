@@ -1,14 +1,15 @@
+import type { AppendedAuthority } from '#authority';
 import { Fault } from '#kernel';
 import type { Draft } from '#registry';
 import type { ServiceBinding } from '#rpc';
 import type { BundleResource, EntryResource } from '#wire';
 import { BundleDefinition, BatchDeleteFederatedBundleRequest_Mode as Mode } from '#wire/gen/spire/api/server/bundle';
-import type { Bundle, BundleMask, Status } from '#wire/gen/spire/api/types';
+import type { Bundle, BundleMask, JWTKey, Status, X509Certificate } from '#wire/gen/spire/api/types';
 import { writeBatch } from './batch.ts';
 import { type Admitted, bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
 import { federatedBundles } from './federated-bundles.ts';
-import { decodeBundle, encodeBundle } from './message/bundle.ts';
+import { decodeBundle, encodeBundle, encodeKey, parseAuthority, parseKey } from './message/bundle.ts';
 import { parseTrustDomainName } from './message/ids.ts';
 import { pageOf } from './message/page.ts';
 import { OK } from './status.ts';
@@ -30,9 +31,24 @@ export function bundleService(gate: Gate): ServiceBinding<SpireCaller> {
     }),
     getBundle: async ({ outputMask }, { caller: { trustDomain } }) =>
       encodeBundle(state.trustDomain(trustDomain).bundle(), outputMask),
-    appendBundle: async () => unimplemented(),
-    publishJWTAuthority: async () => unimplemented(),
-    publishWITAuthority: async () => unimplemented(),
+    appendBundle: async ({ x509Authorities, jwtAuthorities, witAuthorities, outputMask }, { caller }) => {
+      await append(gate, caller, [
+        ...x509Authorities.map(appendedCa),
+        ...jwtAuthorities.map((key) => appendedKey('jwt', key)),
+        ...witAuthorities.map((key) => appendedKey('wit', key)),
+      ]);
+      return encodeBundle(state.trustDomain(caller.trustDomain).bundle(), outputMask);
+    },
+    publishJWTAuthority: async ({ jwtAuthority }, { caller }) => {
+      if (jwtAuthority === undefined) throw new Fault('ARGUMENT_INVALID', 'missing JWT authority');
+      await append(gate, caller, [appendedKey('jwt', jwtAuthority)]);
+      return { jwtAuthorities: (state.trustDomain(caller.trustDomain).bundle().jwtAuthorities ?? []).map(encodeKey) };
+    },
+    publishWITAuthority: async ({ witAuthority }, { caller }) => {
+      if (witAuthority === undefined) throw new Fault('ARGUMENT_INVALID', 'missing WIT authority');
+      await append(gate, caller, [appendedKey('wit', witAuthority)]);
+      return { witAuthorities: (state.trustDomain(caller.trustDomain).bundle().witAuthorities ?? []).map(encodeKey) };
+    },
     listFederatedBundles: async ({ outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
       const all = federatedBundles(registry, trustDomain);
       const { items, next } = pageOf(all, pageSize, pageToken, (bundle) => bundle.trustDomain);
@@ -124,6 +140,32 @@ function without(entry: EntryResource, name: string): EntryResource {
   return { ...entry, federatesWith: (entry.federatesWith ?? []).filter((one) => one !== name) };
 }
 
-function unimplemented(): never {
-  throw new Fault('METHOD_UNIMPLEMENTED', 'this method is not offered here');
+/** Authorities that others sign with, into the own bundle; each leaves a receipt. */
+async function append(
+  { state }: Gate,
+  { trustDomain, by }: Admitted,
+  authorities: readonly AppendedAuthority[],
+): Promise<void> {
+  if (authorities.length === 0) return;
+  await state.trustDomain(trustDomain).authority.append(authorities);
+  const common = {
+    kind: 'registry',
+    trustDomain,
+    effect: 'allow',
+    code: 'ALLOWED',
+    action: 'authority:append',
+  } as const;
+  const noted = authorities.map(({ kind, id }) => ({ ...common, resource: `${kind} ${id}`, proof: by }));
+  await state.recorder.note(...noted);
+}
+
+function appendedCa(message: X509Certificate): AppendedAuthority {
+  const { id, text, notAfter, tainted } = parseAuthority(message);
+  return { kind: 'x509', id, content: text, notAfter, tainted };
+}
+
+function appendedKey(kind: 'jwt' | 'wit', message: JWTKey): AppendedAuthority {
+  const { kid, publicKey, notAfter, tainted = false } = parseKey(message);
+  const known = notAfter === undefined ? {} : { notAfter: notAfter * 1000 };
+  return { kind, id: kid, content: publicKey, tainted, ...known };
 }

@@ -26,7 +26,6 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'agent.v1.Agent/GetAgent': 'InvalidArgument',
   'agent.v1.Agent/PostStatus': 'PermissionDenied',
   'agent.v1.Agent/RenewAgent': 'PermissionDenied',
-  'bundle.v1.Bundle/AppendBundle': 'Unimplemented',
   'bundle.v1.Bundle/GetFederatedBundle': 'InvalidArgument',
   'bundle.v1.Bundle/PublishJWTAuthority': 'PermissionDenied',
   'entry.v1.Entry/GetAuthorizedEntries': 'PermissionDenied',

@@ -46,6 +46,8 @@ interface ParsedAuthority {
   readonly text: string;
   /** Hexadecimal subject key id. */
   readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
   readonly tainted: boolean;
 }
 
@@ -53,7 +55,8 @@ interface ParsedAuthority {
 export function parseAuthority({ asn1, tainted }: X509Certificate): ParsedAuthority {
   const certificate = parse(asn1);
   if (!certificate.isCa) throw invalid('X.509 authority', 'it is no CA certificate');
-  return { text: certificate.der.toString('base64'), id: authorityId(certificate), tainted };
+  const { der, notAfter } = certificate;
+  return { text: der.toString('base64'), id: authorityId(certificate), notAfter, tainted };
 }
 
 /** A public key with its id. Throws `ARGUMENT_INVALID`. */
