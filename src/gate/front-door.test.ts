@@ -12,7 +12,18 @@ import { startPostgres } from '#plugins/postgres';
 import { pemCertificates } from '#x509';
 import { Administrator } from './administrator.ts';
 import { readDatabaseAddress } from './database-address.ts';
-import { ACCOUNTS, ALICE, Authorities, asUser, type Bank, CAROL, connectTo, openBank, until } from './gate.harness.ts';
+import {
+  ACCOUNTS,
+  ALICE,
+  Authorities,
+  askServer,
+  asUser,
+  type Bank,
+  CAROL,
+  connectTo,
+  openBank,
+  until,
+} from './gate.harness.ts';
 import { int32, SSL_REQUEST, startupMessage } from './messages.ts';
 
 let bank: Bank;
@@ -359,9 +370,10 @@ test('Ctrl-C in psql reaches the server', { skip }, async () => {
     said += String(chunk);
   });
   const closed = new Promise((done) => child.once('close', done));
-  const again = setInterval(() => child.kill('SIGINT'), 300);
+  const sql = "SELECT count(*)::int FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'";
+  while ((await askServer(bank, sql)) === 0) assert.ok(performance.now() - since < 20_000, 'it does not run');
+  child.kill('SIGINT');
   await closed;
-  clearInterval(again);
   assert.match(said, /canceling statement due to user request/);
   assert.ok(performance.now() - since < 20_000);
 });

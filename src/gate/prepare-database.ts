@@ -19,6 +19,7 @@ export interface Preparation {
 
 /** One gate at a time prepares a database: the number is this lock's name. */
 const LOCK = 4_827_213_377;
+const LOCK_SECONDS = 15;
 const OLDEST_VERSION = 150_000;
 
 /**
@@ -29,7 +30,7 @@ export async function prepareDatabase(preparation: Preparation): Promise<void> {
   const { administrator, signer } = preparation;
   await makeDatabase(preparation.address);
   await assertAble(preparation);
-  await administrator.query(`SELECT pg_advisory_lock(${LOCK})`);
+  await lock(administrator);
   try {
     await saying("the gate's functions cannot be made", () => administrator.query(BOOTSTRAP));
     await saying("the workloads' roles cannot be made", () => makeRoles(preparation));
@@ -45,6 +46,20 @@ export async function prepareDatabase(preparation: Preparation): Promise<void> {
     opad,
   ]);
   await administrator.query("DELETE FROM hauberk.context_key WHERE made_at < now() - interval '1 year'");
+}
+
+/** Anybody who may connect could hold this lock: the gate does not wait for it for ever. */
+async function lock(administrator: Administrator): Promise<void> {
+  await administrator.query(`SET lock_timeout = '${LOCK_SECONDS}s'`);
+  try {
+    await administrator.query(`SELECT pg_advisory_lock(${LOCK})`);
+  } catch (cause) {
+    if (isFault(cause)) throw cause;
+    const sentence = `another gate, or somebody who keeps it out, has prepared the database for ${LOCK_SECONDS} s: see pg_locks`;
+    throw new Fault('DATABASE_UNAVAILABLE', sentence, { cause });
+  } finally {
+    await administrator.query('RESET lock_timeout');
+  }
 }
 
 /** Makes the database where it is missing: from `postgres`, which every server has. */

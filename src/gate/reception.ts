@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isReasonCode } from '#chain';
-import { type Clock, Fault, LIMITS, type Log, type Random, toFault } from '#kernel';
+import { type Clock, Fault, type Log, type Random, toFault } from '#kernel';
 import type { VerifiedX509Svid } from '#spiffe';
 import { peerChain } from '#wire';
 import { type Backend, cancelBackend, openBackend } from './backend.ts';
@@ -11,6 +11,7 @@ import type { DatabaseAddress } from './database-address.ts';
 import { errorResponse } from './error-fields.ts';
 import type { GateWorkload } from './gate-workload.ts';
 import { authenticationOk, backendKeyData, readyForQuery } from './messages.ts';
+import { Places } from './places.ts';
 import { readStartup } from './read-startup.ts';
 import type { Receipts } from './receipts.ts';
 import { Session } from './session.ts';
@@ -59,7 +60,7 @@ interface Guest {
 export class Reception {
   readonly #parts: ReceptionParts;
   readonly #guests = new Map<string, Guest>();
-  #places = 0;
+  readonly #places = new Places();
 
   constructor(parts: ReceptionParts) {
     this.#parts = parts;
@@ -151,12 +152,11 @@ export class Reception {
     const role = roles.get(peer);
     if (role === undefined) throw new Fault('DATABASE_ROLE_UNMAPPED', 'no database role is mapped to this workload');
     if (startup.database !== database) throw new Fault('DATABASE_ACCESS_DENIED', 'the gate leads to another database');
-    if (this.#places >= LIMITS.databaseSessions.value) throw new Fault('LIMIT_EXCEEDED', 'too many clients at once');
-    this.#places += 1;
+    const leave = this.#places.take(peer);
     try {
       await this.#host(socket, startup, { chain, peer, role, trustDomain: id.trustDomain, notAfter });
     } finally {
-      this.#places -= 1;
+      leave();
     }
   }
 

@@ -4,10 +4,12 @@ import { after, before, test } from 'node:test';
 import type pg from 'pg';
 import { silentLog } from '#kernel';
 import { startPostgres } from '#plugins/postgres';
+import type { X509Svid } from '#spiffe';
 import { ACCOUNTS, ALICE, askServer, asUser, type Bank, CAROL, openBank, until } from './gate.harness.ts';
 import { queryMessage } from './messages.ts';
 import { RawClient } from './raw-client.harness.ts';
 
+const USERS = 'spiffe://bank-a/user-service';
 let bank: Bank;
 before(async () => {
   bank = await openBank();
@@ -144,15 +146,19 @@ test('a row larger than any message that the gate holds passes through', async (
   });
 });
 
-test('200 clients at once each see their own rows; one more is told that there are too many', async () => {
-  const svid = await bank.authorities.svid(ACCOUNTS);
-  const clients = await Promise.all(Array.from({ length: 200 }, () => bank.connect(ACCOUNTS, { svid })));
+test('200 clients at once each see their own rows; no workload takes every place, and one more is told that there is none', async () => {
+  const svids = { accounts: await bank.authorities.svid(ACCOUNTS), users: await bank.authorities.svid(USERS) };
+  const connect = (svid: X509Svid, count: number): Promise<pg.Client[]> =>
+    Promise.all(Array.from({ length: count }, () => bank.connect(ACCOUNTS, { svid })));
+  const accounts = await connect(svids.accounts, 150);
+  await assert.rejects(bank.connect(ACCOUNTS, { svid: svids.accounts }), /^error: LIMIT_EXCEEDED: /);
+  const users = await connect(svids.users, 50);
+  await assert.rejects(bank.connect(USERS, { svid: svids.users }), /^error: LIMIT_EXCEEDED: /);
   const seen = await Promise.all(
-    clients.map((client, index) => asUser(bank, client, index % 2 === 0 ? ALICE : CAROL, () => rowsOf(client))),
+    accounts.map((client, index) => asUser(bank, client, index % 2 === 0 ? ALICE : CAROL, () => rowsOf(client))),
   );
   assert.ok(seen.every((rows, index) => rows === (index % 2 === 0 ? 2 : 1)));
-  await assert.rejects(bank.connect(ACCOUNTS, { svid }), /^error: LIMIT_EXCEEDED: /);
-  await Promise.all(clients.map((client) => client.end()));
+  await Promise.all([...accounts, ...users].map((client) => client.end()));
   await using(ACCOUNTS, async (client) => assert.equal(await asUser(bank, client, ALICE, () => rowsOf(client)), 2));
 });
 

@@ -32,6 +32,10 @@ export const LIMITS = {
     why: 'startup message of the PostgreSQL protocol, as PostgreSQL itself limits it',
   },
   databaseSessions: { value: 200, why: 'clients of one gate at once' },
+  databaseSessionsOfOne: {
+    value: 150,
+    why: 'clients of one gate at once that are one workload: the rest is for the others',
+  },
   edgeSessions: { value: 100_000, why: 'sessions of one edge at once' },
   edgeLoginAttempts: { value: 10_000, why: 'sign-ins of one edge under way at once' },
   edgeLoginAttemptsPerBrowser: { value: 5, why: 'sign-ins of one browser under way at once' },
