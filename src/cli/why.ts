@@ -49,7 +49,7 @@ function story(receipts: readonly Receipt[], explanation: readonly string[]): st
     );
   });
   const denied = receipts.filter(({ effect }) => effect === 'deny').map(sentence);
-  return [...tables, ...denied, ...explanation].join('\n\n');
+  return [...tables, denied.join('\n'), explanation.join('\n')].filter((part) => part !== '').join('\n\n');
 }
 
 function sentence({ code, kind, workload, id }: Receipt): string {
