@@ -29,8 +29,8 @@ const ROUTES = [
 ] as const;
 /** Shorter than the story's own: it waits for tokens to end, and for receipts that a removed check keeps away. */
 const SHORTER = [
-  ['examples/bank/edge.yaml', 'txnToken: { lifetime: 10s }', 'txnToken: { lifetime: 3s }'],
-  ['examples/bank/story/record.ts', 'const LEDGER_MILLIS = 10_000;', 'const LEDGER_MILLIS = 2_000;'],
+  ['examples/bank/edge.yaml', 'txnToken: { lifetime: 10s }', 'txnToken: { lifetime: 5s }'],
+  ['examples/bank/story/record.ts', 'const LEDGER_MILLIS = 10_000;', 'const LEDGER_MILLIS = 3_000;'],
 ] as const;
 
 export interface Told {

@@ -266,6 +266,14 @@ export const CHECKS: readonly RemovedCheck[] = [
     noticedBy: ['unregistered-minter'],
   },
   {
+    rule: 'a credential ends',
+    file: 'src/gate/login-roles.ts',
+    check: " VALID UNTIL '",
+    without: " VALID UNTIL 'infinity' -- '",
+    heldBy: GATE,
+    noticedBy: /credential of a connection ends/,
+  },
+  {
     rule: 'a token opens rows of its own bank only',
     file: 'src/gate/set-context.ts',
     check: 'workload.verifyTxnToken(token, trustDomain)',

@@ -10,7 +10,10 @@ export async function databaseAttack(attack: DatabaseAttack, workload: Workload)
   try {
     switch (attack.name) {
       case 'no-context':
-        return await withConnection(database, (connection) => read(connection, attack.table));
+        return await withConnection(database, async (connection) => ({
+          ...(await read(connection, attack.table)),
+          credentialSeconds: await credentialSeconds(connection),
+        }));
       case 'forged-context':
         return await withConnection(database, (connection) => forge(connection, attack));
       case 'replayed-context':
@@ -39,6 +42,14 @@ async function withConnection<T>(database: Database, use: (connection: Connectio
 async function read(connection: Connection, table: string): Promise<Seen & { rows: number }> {
   const { rows } = await connection.query(`SELECT * FROM ${table}`);
   return { rows: rows.length };
+}
+
+/** How long the password of this connection still opens the server: every role may ask. Infinity where it has no end. */
+async function credentialSeconds(connection: Connection): Promise<number> {
+  const { rows } = await connection.query(
+    'SELECT extract(epoch FROM rolvaliduntil - now()) AS seconds FROM pg_roles WHERE rolname = session_user',
+  );
+  return Number(rows[0]?.seconds ?? Number.POSITIVE_INFINITY);
 }
 
 /** Writes the settings that the gate writes, by every way that SQL has. */

@@ -63,6 +63,7 @@ export interface Seen {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly rows?: number;
+  readonly credentialSeconds?: number;
   readonly note?: string;
   /** Names of the fields that an error came with. */
   readonly fields?: readonly string[];

@@ -47,6 +47,11 @@ class Attacker {
     const since = Date.now();
     const seen = await this.#attack('no-context');
     const wrong = seen.rows === 0 ? [] : [`${seen.rows ?? 'no count of'} rows without a context: ${seen.note ?? ''}`];
+    const { credentialSeconds: seconds } = seen;
+    this.#record.expect(
+      typeof seconds === 'number' && seconds > 0 && seconds <= 15 * 60,
+      `the credential of a connection ends within 15 minutes: in ${String(seconds)} s`,
+    );
     const expected = 'DATABASE_NO_CONTEXT';
     const refusal = { name: 'database-no-context', expected, link: 'database', peer: peerOf(ACCOUNTS), wrong };
     await this.#record.refusedSilently(refusal, since);
