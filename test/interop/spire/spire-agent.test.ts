@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,7 +13,7 @@ import { X509popAttestor } from '#plugins/node-attestor/x509pop';
 import { pemCertificates } from '#x509';
 import { type Spire, withSpire } from '../../../src/server/spire/spire.harness.ts';
 import { forge } from '../../forge/certificate.ts';
-import { cli, skip, withAgent } from './stock.ts';
+import { cli, freePort, skip, withAgent } from './stock.ts';
 
 const NODE = 'spiffe://bank-a/node/stock';
 const uid = `unix:uid:${userInfo().uid}`;
@@ -150,12 +149,4 @@ async function attests(
     },
     { nodeAttestors: [attestor] },
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

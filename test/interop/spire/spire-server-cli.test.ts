@@ -68,6 +68,7 @@ test('every command that talks to a server', { skip }, () =>
     assert.match(await succeeds('agent', 'list'), new RegExp(agent.id));
     assert.match(await succeeds('agent', 'show', '-spiffeID', agent.id), /Serial number/);
     assert.match(await succeeds('agent', 'count'), /1 attested agent/);
+    await succeeds('agent', 'purge', '-expiredFor', '1h');
     await succeeds('agent', 'evict', '-spiffeID', agent.id);
     assert.match(await succeeds('agent', 'count'), /0 attested agents/);
 
@@ -100,6 +101,14 @@ test('every command that talks to a server', { skip }, () =>
       assert.match(await succeeds('federation', 'list'), /Found 1 federation relationship/);
       await succeeds('entry', 'create', ...web, '-federatesWith', 'spiffe://partner.example');
       await fails(/in use/, 'bundle', 'delete', '-id', 'spiffe://partner.example');
+      await fails(
+        /Unavailable|Unauthenticated|PermissionDenied|Internal/,
+        'federation',
+        'refresh',
+        '-id',
+        'partner.example',
+      );
+      await fails(/no federation relationship/, 'federation', 'refresh', '-id', 'unknown.example');
       await succeeds('federation', 'delete', '-id', 'partner.example');
       await succeeds('bundle', 'delete', '-id', 'spiffe://partner.example', '-mode', 'dissociate');
     } finally {
@@ -123,6 +132,8 @@ test('every command that talks to a server', { skip }, () =>
       await succeeds('localauthority', kind, 'taint', '-authorityID', active);
       await succeeds('localauthority', kind, 'revoke', '-authorityID', active);
     }
+    await fails(/InvalidArgument/, 'upstreamauthority', 'taint', '-subjectKeyID', 'ab');
+    await fails(/InvalidArgument/, 'upstreamauthority', 'revoke', '-subjectKeyID', 'ab');
     assert.match(await succeeds('logger', 'get'), /info/);
     await succeeds('logger', 'set', '-level', 'debug');
     await succeeds('logger', 'reset');

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Spire } from '../../../src/server/spire/spire.harness.ts';
@@ -82,6 +83,61 @@ export async function withAgent(
     await endOf(child);
     rmSync(home, { recursive: true });
   }
+}
+
+/** Runs a stock server below ours, by the identity of a workload of `agent`, until `use` is done. */
+export async function withServerBelow(
+  spire: Spire,
+  agent: StockAgent,
+  use: (command: (...args: readonly string[]) => Promise<Ran>, log: () => string) => Promise<void>,
+): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), 'below-'));
+  const { host, port } = spire.server.spire('bank-a')?.tls ?? { host: '', port: 0 };
+  const [socket, config] = [join(home, 'api.sock'), join(home, 'server.conf')];
+  writeFileSync(
+    config,
+    `server {
+      bind_address = "127.0.0.1"
+      bind_port = "${await freePort()}"
+      socket_path = "${socket}"
+      trust_domain = "bank-a"
+      data_dir = "${home}"
+    }
+    plugins {
+      DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "${home}/db" } }
+      KeyManager "memory" { plugin_data {} }
+      NodeAttestor "join_token" { plugin_data {} }
+      UpstreamAuthority "spire" { plugin_data {
+        server_address = "${host}"
+        server_port = "${port}"
+        workload_api_socket = "${agent.socket}"
+      } }
+    }`,
+  );
+  const child = spawn(join(directory ?? '', 'spire-server'), ['run', '-config', config], { stdio: 'pipe' });
+  const log: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => log.push(String(chunk)));
+  const command = async (...args: readonly string[]): Promise<Ran> => {
+    for (;;) {
+      const ran = await run('spire-server', [...args, '-socketPath', socket]);
+      if (ran.code === 0 || child.exitCode !== null) return ran;
+    }
+  };
+  try {
+    await use(command, () => log.join('').slice(-3000));
+  } finally {
+    child.kill('SIGKILL');
+    await endOf(child);
+    rmSync(home, { recursive: true });
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
 }
 
 async function fetchOf(
