@@ -17,6 +17,7 @@ export async function connectAgent({ agentSocket, clock, log }: AgentWorkloadOpt
     onTrouble: (error) => log.warn('agent lost', { error }),
   });
   return {
+    id: point.id,
     svid: () => point.svid(),
     onChange: (listener) => point.identity.onChange(listener),
     findService: (name) => point.findService(name),

@@ -1,11 +1,13 @@
 import type { TLSSocket } from 'node:tls';
 import type { Receipt } from '#chain';
 import type { MinterQuestion, RevocationSubject } from '#sdk';
-import type { X509Svid } from '#spiffe';
+import type { SpiffeId, X509Svid } from '#spiffe';
 import type { MinterResource, ServiceResource } from '#wire';
 
 /** What the edge asks of its own identity: `hauberk/sdk` and the agent in a process, a fake in tests. */
 export interface EdgeWorkload {
+  /** Who the edge is, also while it has no valid SVID: receipts of denials need the name. */
+  readonly id: SpiffeId;
   /** The current X509-SVID; follows rotation. Throws `IDENTITY_UNAVAILABLE`. */
   svid(): X509Svid;
   /** Calls back when the SVID or a bundle changed. Hands back what ends it. */

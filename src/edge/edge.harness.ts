@@ -29,6 +29,7 @@ export class FakeWorkload implements EdgeWorkload {
   readonly listeners = new Set<() => void>();
   readonly watchers = new Set<() => void>();
   full = false;
+  expired = false;
   registrations = 0;
   dialled = 0;
   #svid: X509Svid;
@@ -42,7 +43,12 @@ export class FakeWorkload implements EdgeWorkload {
     for (const listener of this.listeners) listener();
   }
 
+  get id(): SpiffeId {
+    return this.#svid.id;
+  }
+
   svid(): X509Svid {
+    if (this.expired) throw new Fault('IDENTITY_UNAVAILABLE', 'expired');
     return this.#svid;
   }
 

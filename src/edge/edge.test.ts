@@ -195,6 +195,13 @@ test('no receipt, no answer', async () => {
   assert.equal(codeOf(answer), 'LIMIT_EXCEEDED');
 });
 
+test('while the edge has no valid identity it denies, and says so in the ledger', async () => {
+  house.workload.expired = true;
+  const answer = await alice.send(at('/bank-a/x'));
+  house.workload.expired = false;
+  assertDenied(answer, 503, 'IDENTITY_UNAVAILABLE');
+});
+
 test('another site cannot make a browser act', async () => {
   const post = { method: 'POST', body: '', headers: {} };
   for (const headers of [

@@ -62,7 +62,7 @@ export class Link {
   #leave(effect: Receipt['effect'], code: Receipt['code']): void {
     if (this.#left) return;
     const { workload, clock } = this.#options;
-    const self = workload.svid().id;
+    const self = workload.id;
     workload.report({
       kind: 'edge',
       trustDomain: self.trustDomain,
