@@ -11,8 +11,16 @@ import {
   readTime,
   TAG,
 } from './der-reader.ts';
-import { type Extensions, type KeyUsage, type NameConstraints, readExtensions } from './extensions.ts';
+import {
+  type CertificatePolicies,
+  type Extensions,
+  type KeyUsage,
+  NO_EXTENSIONS,
+  readExtensions,
+} from './extensions.ts';
+import type { SubjectNames } from './general-name.ts';
 import { readName } from './name.ts';
+import type { NameConstraints } from './name-constraints.ts';
 import { readPublicKey } from './public-key.ts';
 
 /** A certificate that has been read strictly (RFC 5280 §4.1). Reading says nothing about trust: see `verifyPath`. */
@@ -37,6 +45,9 @@ export interface Certificate {
   readonly extKeyUsage?: readonly string[];
   readonly uriSans: readonly string[];
   readonly dnsNames: readonly string[];
+  /** All names of the subject alternative name. */
+  readonly names: SubjectNames;
+  readonly policies?: CertificatePolicies;
   readonly subjectKeyId?: Buffer;
   readonly authorityKeyId?: Buffer;
   readonly nameConstraints?: NameConstraints;
@@ -129,7 +140,7 @@ function readSerial(content: Buffer): string {
 }
 
 function readExtensionsField(reader: DerReader, version: number): Extensions {
-  if (reader.peek() !== contextTag(3, true)) return { uriSans: [], dnsNames: [], unknownCritical: [] };
+  if (reader.peek() !== contextTag(3, true)) return NO_EXTENSIONS;
   if (version !== 3) throw certificateFault('it has extensions but is not of version 3');
   const wrapper = reader.enter(contextTag(3, true));
   const list = wrapper.enter(TAG.sequence);

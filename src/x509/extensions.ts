@@ -9,15 +9,21 @@ import {
   readSmallInteger,
   TAG,
 } from './der-reader.ts';
+import { readGeneralName, type SubjectNames } from './general-name.ts';
+import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
 import { OID } from './oids.ts';
+import { readPolicies, readPolicyConstraints, readPolicyMappings } from './policy-extensions.ts';
 
 /** What the extensions of a certificate or request say; absent extensions are undefined or empty. */
 export interface Extensions {
   readonly basicConstraints?: { readonly isCa: boolean; readonly pathLen?: number };
   readonly keyUsage?: KeyUsage;
   readonly extKeyUsage?: readonly string[];
+  /** The names of the subject alternative name that SVIDs use; all of them are in `names`. */
   readonly uriSans: readonly string[];
   readonly dnsNames: readonly string[];
+  readonly names: SubjectNames;
+  readonly policies?: CertificatePolicies;
   readonly subjectKeyId?: Buffer;
   readonly authorityKeyId?: Buffer;
   readonly nameConstraints?: NameConstraints;
@@ -34,20 +40,30 @@ export interface KeyUsage {
   readonly cRLSign: boolean;
 }
 
-/** URI and DNS constraints of RFC 5280 §4.2.1.10. `otherForms` is true when a form is constrained that is not evaluated here. */
-export interface NameConstraints {
-  readonly permittedUris?: readonly string[];
-  readonly excludedUris: readonly string[];
-  readonly permittedDns?: readonly string[];
-  readonly excludedDns: readonly string[];
-  readonly otherForms: boolean;
+/** RFC 5280 §4.2.1.4, §4.2.1.5, §4.2.1.11 and §4.2.1.14. */
+export interface CertificatePolicies {
+  /** Undefined where the extension is absent. */
+  readonly asserted?: readonly string[];
+  readonly mappings?: readonly (readonly [issuerDomain: string, subjectDomain: string])[];
+  readonly requireExplicit?: number;
+  readonly inhibitMapping?: number;
+  readonly inhibitAny?: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+type Found = Mutable<Extensions> & { unknownCritical: string[] };
+
+export const NO_EXTENSIONS: Extensions = {
+  uriSans: [],
+  dnsNames: [],
+  names: { uris: [], dns: [], emails: [], addresses: [], directories: [], others: false },
+  unknownCritical: [],
+};
+
 /** Reads an `Extensions` sequence. Each extension at most once (RFC 5280 §4.2). */
 export function readExtensions(reader: DerReader): Extensions {
-  const found: Mutable<Extensions> & { unknownCritical: string[] } = { uriSans: [], dnsNames: [], unknownCritical: [] };
+  const found: Found = { ...NO_EXTENSIONS, unknownCritical: [] };
   const seen = new Set<string>();
   if (reader.done) throw derFault('a list of extensions is not empty');
   while (!reader.done) {
@@ -81,9 +97,11 @@ function readOne(found: Mutable<Extensions>, id: string, critical: boolean, valu
       Object.assign(found, readAltNames(value.enter(TAG.sequence)));
       break;
     case OID.subjectKeyId:
+      assertNotCritical(critical);
       found.subjectKeyId = value.read(TAG.octetString).content;
       break;
     case OID.authorityKeyId: {
+      assertNotCritical(critical);
       const inner = value.enter(TAG.sequence);
       const keyId = inner.optional(contextTag(0, false));
       if (keyId !== undefined) found.authorityKeyId = keyId.content;
@@ -92,6 +110,19 @@ function readOne(found: Mutable<Extensions>, id: string, critical: boolean, valu
     }
     case OID.nameConstraints:
       found.nameConstraints = readNameConstraints(value.enter(TAG.sequence));
+      break;
+    case OID.certificatePolicies:
+      found.policies = { ...found.policies, asserted: readPolicies(value.enter(TAG.sequence)) };
+      break;
+    case OID.policyMappings:
+      found.policies = { ...found.policies, mappings: readPolicyMappings(value.enter(TAG.sequence)) };
+      break;
+    case OID.policyConstraints:
+      if (!critical) throw derFault('policy constraints are not critical');
+      found.policies = { ...found.policies, ...readPolicyConstraints(value.enter(TAG.sequence)) };
+      break;
+    case OID.inhibitAnyPolicy:
+      found.policies = { ...found.policies, inhibitAny: readSmallInteger(value.read(TAG.integer)) };
       break;
     default:
       return false;
@@ -138,48 +169,14 @@ function readOids(reader: DerReader): string[] {
   return oids;
 }
 
-function readAltNames(reader: DerReader): { uriSans: string[]; dnsNames: string[] } {
-  const names = { uriSans: [] as string[], dnsNames: [] as string[] };
+function readAltNames(reader: DerReader): Pick<Extensions, 'uriSans' | 'dnsNames' | 'names'> {
+  const names = { uris: [], dns: [], emails: [], addresses: [], directories: [], others: false };
   if (reader.done) throw derFault('a subject alternative name has at least one name');
-  while (!reader.done) {
-    const name = reader.next();
-    if (name.tag === contextTag(6, false)) names.uriSans.push(ia5(name.content));
-    else if (name.tag === contextTag(2, false)) names.dnsNames.push(ia5(name.content));
-  }
-  return names;
+  while (!reader.done) readGeneralName(reader.next(), names);
+  return { uriSans: names.uris, dnsNames: names.dns, names };
 }
 
-function readNameConstraints(reader: DerReader): NameConstraints {
-  const permitted = readSubtrees(reader, 0);
-  const excluded = readSubtrees(reader, 1);
-  reader.end();
-  return {
-    ...(permitted.uris.length > 0 ? { permittedUris: permitted.uris } : {}),
-    ...(permitted.dns.length > 0 ? { permittedDns: permitted.dns } : {}),
-    excludedUris: excluded.uris,
-    excludedDns: excluded.dns,
-    otherForms: permitted.others || excluded.others,
-  };
-}
-
-function readSubtrees(reader: DerReader, number: number): { uris: string[]; dns: string[]; others: boolean } {
-  const found = { uris: [] as string[], dns: [] as string[], others: false };
-  const tag = contextTag(number, true);
-  if (reader.peek() !== tag) return found;
-  const trees = reader.enter(tag);
-  while (!trees.done) {
-    const tree = trees.enter(TAG.sequence);
-    const base = tree.next();
-    // RFC 5280 §4.2.1.10: minimum is 0 and maximum absent, so nothing follows the base.
-    tree.end();
-    if (base.tag === contextTag(6, false)) found.uris.push(ia5(base.content));
-    else if (base.tag === contextTag(2, false)) found.dns.push(ia5(base.content));
-    else found.others = true;
-  }
-  return found;
-}
-
-function ia5(content: Buffer): string {
-  for (const byte of content) if (byte >= 0x80 || byte === 0) throw derFault('a name has bytes outside of IA5');
-  return content.toString('latin1');
+/** RFC 5280 §4.2.1.1, §4.2.1.2: key identifiers are never critical. */
+function assertNotCritical(critical: boolean): void {
+  if (critical) throw derFault('a key identifier is critical');
 }

@@ -1,7 +1,9 @@
 import { Fault } from '#kernel';
 import type { Certificate } from './certificate.ts';
+import { isEmptyName, isSameName, isSelfIssued } from './name.ts';
 import { permitsNames } from './name-constraints.ts';
 import { OID } from './oids.ts';
+import { permitsPolicies } from './policy-tree.ts';
 import { isSignedBy } from './signature.ts';
 
 export interface PathQuestion {
@@ -69,7 +71,7 @@ function issues(search: Search, issuer: Certificate, subject: Certificate): bool
 
 /** By names and key ids alone; who did is for the signature to say. */
 export function mayHaveIssued(issuer: Certificate, subject: Certificate): boolean {
-  if (!issuer.subjectDer.equals(subject.issuerDer)) return false;
+  if (!isSameName(issuer.subjectDer, subject.issuerDer)) return false;
   const wanted = subject.authorityKeyId;
   return wanted === undefined || issuer.subjectKeyId === undefined || wanted.equals(issuer.subjectKeyId);
 }
@@ -92,27 +94,35 @@ function isWellFormedPath(path: readonly Certificate[]): boolean {
     if (issuer === undefined || !mayIssue(issuer)) return false;
     const below = path.slice(0, index);
     // §6.1.4 (l), (m): self-issued certificates do not count.
-    const intermediates = below
-      .slice(1)
-      .filter((certificate) => !certificate.subjectDer.equals(certificate.issuerDer)).length;
+    const intermediates = below.slice(1).filter((certificate) => !isSelfIssued(certificate)).length;
     if (issuer.pathLen !== undefined && intermediates > issuer.pathLen) return false;
     if (
       issuer.nameConstraints !== undefined &&
-      !below.every((certificate) => permitsNames(issuer.nameConstraints, certificate))
+      // §6.1.3 (b): nor are they constrained, but for the last of the path.
+      !below.every(
+        (certificate, place) =>
+          (place > 0 && isSelfIssued(certificate)) || permitsNames(issuer.nameConstraints, certificate),
+      )
     )
       return false;
   }
-  return true;
+  return permitsPolicies(path);
 }
 
 function mayIssue(certificate: Certificate): boolean {
   const mayCertify = certificate.keyUsage === undefined || certificate.keyUsage.keyCertSign;
-  return certificate.isCa && mayCertify && certificate.unknownCritical.length === 0;
+  return (
+    certificate.isCa && mayCertify && certificate.unknownCritical.length === 0 && !isEmptyName(certificate.subjectDer)
+  );
 }
 
 function assertUsableLeaf(leaf: Certificate, purpose: PathQuestion['purpose']): void {
   if (leaf.unknownCritical.length > 0)
     throw untrusted('the certificate has a critical extension that is not understood');
+  // §4.1.2.4, §4.2.1.9, §4.2.1.10: somebody issued it, who is no CA signs no certificates and constrains no names.
+  const claimsAuthority = leaf.nameConstraints !== undefined || leaf.keyUsage?.keyCertSign === true;
+  if (isEmptyName(leaf.issuerDer) || (!leaf.isCa && claimsAuthority))
+    throw untrusted('the certificate says of itself what cannot be');
   if (!isMeantFor(leaf, purpose)) throw untrusted('the certificate is not meant for this use');
 }
 

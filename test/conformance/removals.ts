@@ -80,7 +80,7 @@ export const REMOVALS: readonly Removal[] = [
   at('X-4', 'src/x509/profile.ts', 'emptySubject ? ALT_NAME_CRITICAL : ALT_NAME', 'ALT_NAME'),
   at('X-5', X509_SVID, "second !== undefined || id.path !== '' || id.trustDomain !== leaf.trustDomain", 'false'),
   at('X-6', X509_SVID, "if (leaf.isCa) throw invalid('it is of an authority');", ''),
-  at('X-7', PATH, 'return certificate.isCa && mayCertify', 'return mayCertify'),
+  at('X-7', PATH, 'certificate.isCa && mayCertify && certificate', 'mayCertify && certificate'),
   at(
     'X-8',
     X509_SVID,
@@ -119,7 +119,12 @@ export const REMOVALS: readonly Removal[] = [
     "throw untrusted('the certificate does not chain to an authority of its trust domain');",
     'return [leaf];',
   ),
-  at('X-22', PATH, '!below.every((certificate) => permitsNames(issuer.nameConstraints, certificate))', 'false'),
+  at(
+    'X-22',
+    PATH,
+    '(place > 0 && isSelfIssued(certificate)) || permitsNames',
+    'certificate !== undefined || (place > 0 && isSelfIssued(certificate)) || permitsNames',
+  ),
 
   at('J-1', COMPACT, '|| more !== undefined', ''),
   at('J-2', JWT_SVID, 'Object.keys(header).some((name) => !HEADER_MEMBERS.includes(name))', 'false'),

@@ -7,6 +7,12 @@ import { encodeName, keyId } from '../../src/x509/profile.ts';
 /** A certificate to be made, sound unless said otherwise: for tests that need certificates which no authority of ours would issue. */
 export interface Forgery {
   readonly subject?: string;
+  /** Encoded subject, instead of `subject`. */
+  readonly subjectName?: Buffer;
+  /** Encoded issuer, instead of the subject of the issuer. */
+  readonly issuerName?: Buffer;
+  /** Further names of the subject alternative name, encoded. */
+  readonly altNames?: readonly Buffer[];
   readonly uris?: readonly string[];
   readonly dnsNames?: readonly string[];
   readonly ca?: boolean;
@@ -44,7 +50,7 @@ export function newKey(): KeyObject {
 export function forge(what: Forgery, issuer?: Forged): Forged {
   const key = what.key ?? newKey();
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const name = encodeName([[OID.commonName, what.subject ?? `forged ${counter}`]]);
+  const name = what.subjectName ?? encodeName([[OID.commonName, what.subject ?? `forged ${counter}`]]);
   const issuerKey = issuer?.key ?? key;
   const issuerSpki = createPublicKey(issuerKey).export({ type: 'spki', format: 'der' });
   const algorithm = sequence(oid(OID.ecdsaWithSha256));
@@ -52,7 +58,7 @@ export function forge(what: Forgery, issuer?: Forged): Forged {
     der(contextTag(0, true), integer(Buffer.from([2]))),
     integer(Buffer.from([1, counter >> 8, counter++ & 0xff])),
     algorithm,
-    issuer?.name ?? name,
+    what.issuerName ?? issuer?.name ?? name,
     sequence(time(what.notBefore ?? NOW - DAY), time(what.notAfter ?? NOW + DAY)),
     name,
     spki,
@@ -79,6 +85,7 @@ function extensions(what: Forgery, spki: Buffer, issuerSpki: Buffer): Buffer[] {
   const names = [
     ...(what.uris ?? []).map((uri) => der(contextTag(6, false), Buffer.from(uri))),
     ...(what.dnsNames ?? []).map((dns) => der(contextTag(2, false), Buffer.from(dns))),
+    ...(what.altNames ?? []),
   ];
   if (names.length > 0) list.push(extension(OID.subjectAltName, false, sequence(...names)));
   return [...list, ...(what.extra ?? [])];
