@@ -14,6 +14,11 @@ const directory = places.find((place) => place !== undefined && existsSync(join(
 export const skip: false | string =
   directory === undefined ? 'spire-agent and spire-server are not installed (PATH, SPIRE_BIN or /opt/spire)' : false;
 
+/** Path of a stock program. */
+export function program(name: 'spire-agent' | 'spire-server'): string {
+  return join(directory ?? '', name);
+}
+
 export interface Ran {
   readonly code: number;
   readonly output: string;
