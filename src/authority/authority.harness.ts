@@ -24,5 +24,6 @@ export async function newAuthority(
   const options = { trustDomain, keyManager, journal, clock, random: systemRandom, caTtlSeconds: 24 * 3600, ...more };
   const authority = new Authority(options);
   await authority.ready();
+  await authority.use('wit');
   return authority;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { publicJwk } from '#jws';
-import { faultCode, ManualClock } from '#kernel';
+import { faultCode, ManualClock, systemRandom } from '#kernel';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { MemoryKeyManager, memoryJournal } from '#plugins/key-manager/memory';
 import {
@@ -18,7 +18,7 @@ import {
   verifyX509Svid,
 } from '#spiffe';
 import { HOUR, id, newAuthority, newSpki, trustDomain } from './authority.harness.ts';
-import { type Authority, journalContract, KEY_TYPES, keyManagerContract } from './index.ts';
+import { Authority, journalContract, KEY_TYPES, keyManagerContract } from './index.ts';
 
 /** Lets rotations that the clock started come to their end. */
 async function settle(authority: Authority): Promise<void> {
@@ -133,6 +133,37 @@ test('issues a JWT-SVID that verifies for each audience, with a jti only where o
     authority.issueJwtSvid({ id, audience: [], ttlSeconds: 300 }),
     (error) => faultCode(error) === 'ARGUMENT_INVALID',
   );
+});
+
+test('there is no WIT key in the bundle before the first WIT-SVID, nor after a restart', async () => {
+  const clock = new ManualClock();
+  const options = {
+    trustDomain,
+    keyManager: new MemoryKeyManager(),
+    journal: memoryJournal(),
+    clock,
+    random: systemRandom,
+  };
+  const open = async (): Promise<Authority> => {
+    const authority = new Authority({ ...options, caTtlSeconds: 86_400 });
+    await authority.ready();
+    return authority;
+  };
+  let authority = await open();
+  assert.ok(authority.healthy());
+  assert.deepEqual(authority.bundle().witAuthorities, []);
+  await authority.close();
+  authority = await open();
+  assert.deepEqual(authority.bundle().witAuthorities, []);
+  const holder = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const jwk = { ...publicJwk(holder.publicKey), alg: 'ES256' };
+  const { kid } = await authority.issueWitSvid({ id, publicJwk: jwk, ttlSeconds: 60 });
+  assert.deepEqual(
+    authority.bundle().witAuthorities.map((key) => key.kid),
+    [kid],
+  );
+  await authority.close();
+  assert.equal((await open()).bundle().witAuthorities[0]?.kid, kid);
 });
 
 test('issues a WIT-SVID for a public key, never for a private one or one that does not fit its algorithm', async () => {

@@ -3,7 +3,7 @@ import type { SpiffeId, TrustDomain } from '#spiffe';
 import type { AppendedAuthority } from './appended.ts';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import { type DownstreamCaRequest, type IssuedCa, issueDownstreamCa } from './downstream-ca.ts';
-import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind } from './journal.ts';
+import type { AuthorityJournal, AuthorityKind } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
 import { type BundleListener, KeySlots, type NewSlot } from './key-slots.ts';
 import type { KeyType } from './key-type.ts';
@@ -57,6 +57,12 @@ export class Authority implements Closeable {
     return this.#slots.open();
   }
 
+  /** Makes keys of a kind that there are none of yet, as the first request for its SVIDs does. */
+  async use(kind: AuthorityKind): Promise<void> {
+    this.#slots.want(kind);
+    await this.rotateIfDue();
+  }
+
   /** The same object until its content changes. */
   bundle(): AuthorityBundle {
     return this.#slots.bundle;
@@ -72,9 +78,9 @@ export class Authority implements Closeable {
     return this.#slots.active('x509')?.notAfter;
   }
 
-  /** True when SVIDs of every kind could be issued and verified now. */
+  /** True when SVIDs of every kind that is in use could be issued and verified now. */
   healthy(): boolean {
-    return AUTHORITY_KINDS.every((kind) => this.#usable(kind) !== undefined);
+    return this.#slots.kinds().every((kind) => this.#usable(kind) !== undefined);
   }
 
   /** The keys of one kind, oldest first. */
@@ -155,7 +161,7 @@ export class Authority implements Closeable {
   }
 
   async #active(kind: AuthorityKind): Promise<Slot> {
-    if (this.#usable(kind) === undefined) await this.rotateIfDue();
+    if (this.#usable(kind) === undefined) await this.use(kind);
     const active = this.#usable(kind);
     if (active !== undefined) return active;
     throw new Fault(

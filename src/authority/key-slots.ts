@@ -53,6 +53,11 @@ export class KeySlots implements Closeable {
   #unwatch: (() => void) | undefined;
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
+  /**
+   * WIT-SVIDs are new: relying parties as old as SPIRE 1.13 refuse a whole bundle with a key whose `use` they do not know. So there is no
+   * WIT key before the first WIT-SVID is asked for.
+   */
+  readonly #wanted = new Set<AuthorityKind>(['x509', 'jwt']);
 
   constructor(options: KeySlotsOptions) {
     this.#options = options;
@@ -83,6 +88,16 @@ export class KeySlots implements Closeable {
     return this.#contents.slots.filter((slot) => slot.kind === kind);
   }
 
+  /** The kinds that there are keys of, or are to be. */
+  kinds(): readonly AuthorityKind[] {
+    return AUTHORITY_KINDS.filter((kind) => this.#wanted.has(kind) || this.of(kind).length > 0);
+  }
+
+  /** From now on there are keys of this kind. */
+  want(kind: AuthorityKind): void {
+    this.#wanted.add(kind);
+  }
+
   active(kind: AuthorityKind): Slot | undefined {
     return this.#contents.slots.find((slot) => slot.kind === kind && slot.state === 'active');
   }
@@ -105,7 +120,7 @@ export class KeySlots implements Closeable {
         await this.#publish();
         await this.#expire();
         await this.#followUpstream();
-        for (const kind of AUTHORITY_KINDS) await this.#rotate(kind);
+        for (const kind of this.kinds()) await this.#rotate(kind);
       } finally {
         this.#schedule();
       }
@@ -373,7 +388,7 @@ export class KeySlots implements Closeable {
     const { clock } = this.#options;
     const retry = clock.now() + RETRY_MILLIS;
     // What is due and still not done has failed: it is tried again soon.
-    const due = AUTHORITY_KINDS.map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
+    const due = this.kinds().map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
     const soonest = Math.min(...due);
     const at = this.#published === this.#bundle.sequence && soonest > clock.now() ? soonest : retry;
     const look = this.#options.upstreamRoots === undefined ? at : Math.min(at, clock.now() + UPSTREAM_MILLIS);

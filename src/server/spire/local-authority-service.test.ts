@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { test } from 'node:test';
 import { faultCode } from '#kernel';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { LocalAuthorityDefinition } from '#wire/gen/spire/api/server/localauthority';
-import { withSpire } from './spire.harness.ts';
+import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
+import { newKey, spiffeId, withSpire } from './spire.harness.ts';
 
 const code = (expected: string) => (error: unknown) => faultCode(error) === expected;
+
+const witRequest = () => {
+  const publicKey = createPublicKey(newKey()).export({ type: 'spki', format: 'der' });
+  return { id: spiffeId('/minted'), publicKey, ttl: 60, signingAlgorithm: 'ES256' };
+};
 
 for (const kind of ['X509', 'JWT', 'WIT'] as const)
   test(`a key of kind ${kind} is prepared, activated, and the old one tainted and revoked; nothing else moves`, () =>
@@ -16,6 +23,8 @@ for (const kind of ['X509', 'JWT', 'WIT'] as const)
         const { x509Authorities, jwtAuthorities, witAuthorities } = await bundles.getBundle({ outputMask: undefined });
         return { X509: x509Authorities, JWT: jwtAuthorities, WIT: witAuthorities }[kind];
       };
+      // There is no WIT key before the first WIT-SVID.
+      if (kind === 'WIT') await spire.local(SVIDDefinition).mintWITSVID(witRequest());
       const first = (await client[`get${kind}AuthorityState`]({})).active?.authorityId ?? '';
       const { preparedAuthority } = await client[`prepare${kind}Authority`]({});
       const next = preparedAuthority?.authorityId ?? '';
