@@ -15,6 +15,7 @@ import {
 import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
 import { attestNode } from '../attest-node.ts';
+import { touchFederations } from '../federation-use.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import type { AgentSvid } from '../nodes.ts';
 import { registerMinter } from '../register-minter.ts';
@@ -82,9 +83,10 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       const agent = agentOf('reportReceipts', caller, request.trustDomain);
       if (request.receiptsJson.length > LIMITS.receiptBatch.value)
         throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
-      return {
-        accepted: await state.ledger.append(request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain))),
-      };
+      const receipts = request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain));
+      const accepted = await state.ledger.append(receipts);
+      touchFederations(registry, receipts);
+      return { accepted };
     },
   });
 }
