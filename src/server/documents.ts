@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Converted, checkDocument, findNearest, type Problem, toResource } from '#config';
 import { Fault, isFault, LIMITS } from '#kernel';
 import { compileCedar, findReachProblem } from '#policy';
@@ -144,7 +145,7 @@ class Planning {
       if (!isFault(error)) throw error;
       const expected = path === 'spec' ? 'an entry that can be issued' : 'Cedar policies that can be enforced whole';
       const { line } = error.details;
-      this.#refuse(document, { path, expected, found: error.message, ...(typeof line === 'number' ? { line } : {}) });
+      this.#refuse(document, { path, expected, found: reasonOf(error), ...(typeof line === 'number' ? { line } : {}) });
       return undefined;
     }
   }
@@ -155,9 +156,15 @@ class Planning {
     this.#refuse(document, { path, expected, found: `"${word}"`, ...(nearest === undefined ? {} : { nearest }) });
   }
 
+  /** A policy of every trust domain is judged in each, and told once. */
   #refuse(document: number, problem: Problem): void {
-    this.#problems.push({ document, ...problem });
+    const told = { document, ...problem };
+    if (!isDeepStrictEqual(this.#problems.at(-1), told)) this.#problems.push(told);
   }
+}
+
+function reasonOf({ message }: Fault): string {
+  return message.replace(/^the registration entry is not acceptable: /, 'one that is not acceptable: ');
 }
 
 function readJson(json: string): unknown {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { parseDocument, toResource } from '#config';
-import { systemRandom } from '#kernel';
+import { type Problem, parseDocument, toResource } from '#config';
+import { isFault, systemRandom } from '#kernel';
 import { readPlan } from './plan.ts';
 import { claimRunDirectory } from './run-directory.ts';
 import { wire } from './wiring.ts';
@@ -37,4 +37,45 @@ test('a file that is not one Environment is refused', () => {
   const file = join(directory, 'x.yaml');
   writeFileSync(file, 'apiVersion: hauberk.dev/v1\nkind: TrustDomain\nmetadata: { name: x }\nspec: {}\n');
   assert.throws(() => readPlan(file, { check: false }), { code: 'CONFIG_INVALID' });
+});
+
+test('what an environment names and is not there is told all at once, with lines and the nearest', () => {
+  const place = mkdtempSync(join(directory, 'names-'));
+  const entry = `apiVersion: hauberk.dev/v1
+kind: Entry
+metadata: { name: web, trustDomain: a }
+spec: { spiffeId: "spiffe://a/web", parentId: "spiffe://a/node/local", selectors: ["supervisor:service:a/web"] }
+`;
+  writeFileSync(join(place, 'entries.yaml'), entry);
+  writeFileSync(join(place, 'web.ts'), '');
+  const environment = (module: string, service: string, secret: string): string => `apiVersion: hauberk.dev/v1
+kind: Environment
+metadata: { name: x }
+spec:
+  documents: [entries.yaml]
+  secrets: { key: {} }
+  processes:
+    - name: web
+      module: ${module}
+      service: ${service}
+      secrets: { KEY_FILE: ${secret} }
+`;
+  const file = join(place, 'hauberk.yaml');
+  writeFileSync(file, environment('web.ts', 'a/web', 'key'));
+  assert.equal(readPlan(file, { check: false }).processes.length, 1);
+  writeFileSync(file, environment('wep.ts', 'a/wep', 'kex'));
+  assert.throws(
+    () => readPlan(file, { check: false }),
+    (error) => {
+      assert.ok(isFault(error));
+      const { problems } = error.details;
+      const told = (problems as readonly Problem[]).map(({ line, path, nearest }) => [line, path, nearest]);
+      assert.deepEqual(told, [
+        [9, 'spec.processes[0].module', 'web.ts'],
+        [11, 'spec.processes[0].secrets.KEY_FILE', 'key'],
+        [10, 'spec.processes[0].service', 'a/web'],
+      ]);
+      return true;
+    },
+  );
 });

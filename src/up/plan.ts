@@ -8,6 +8,7 @@ import {
   loadDocuments,
 } from '#config';
 import { Fault } from '#kernel';
+import { checkReferences } from './check-references.ts';
 
 export type ProcessSpec = EnvironmentDocument['spec']['processes'][number];
 
@@ -31,12 +32,13 @@ export interface Plan {
 export function readPlan(path: string, options: { readonly check: boolean }): Plan {
   const file = resolve(path);
   const directory = dirname(file);
-  const environment = onlyEnvironment(file);
+  const { loaded: written, environment } = onlyEnvironment(file);
   const { spec } = environment;
   const extra = options.check ? spec.check : undefined;
   const names = [...spec.documents, ...(extra?.documents ?? [])];
   const own = [...listOf(spec.edge?.documents), ...listOf(spec.gate?.documents)];
   const loaded = loadDocuments([...names, ...own].map((name) => join(directory, name)));
+  checkReferences(written, spec, loaded, options.check);
   const edge = find(loaded, 'Edge');
   const gate = find(loaded, 'Gate');
   return {
@@ -61,9 +63,10 @@ const REGISTRY: ReadonlySet<string> = new Set([
   'AuthorizationPolicy',
 ]);
 
-function onlyEnvironment(file: string): EnvironmentDocument {
+function onlyEnvironment(file: string): { readonly loaded: LoadedDocument; readonly environment: EnvironmentDocument } {
   const [first, ...more] = loadDocuments([file]);
-  if (first?.document.kind === 'Environment' && more.length === 0) return first.document;
+  if (first?.document.kind === 'Environment' && more.length === 0)
+    return { loaded: first, environment: first.document };
   throw configFault([
     {
       file,

@@ -17,7 +17,7 @@ export async function firstScreen(up: RunningUp, now: number): Promise<string> {
     `Identities\n${rows(identities(issued, now))}`,
     up.edge === undefined
       ? ''
-      : `Open\n  ${up.edge.http}\n  ${up.edge.https}  (its certificate is of this machine's own authority)`,
+      : `Open\n  ${up.edge.http}\n  ${up.edge.https}  (certificate of this machine's own authority)`,
     up.users.length === 0 ? '' : `Sign in as\n${rows(up.users.map((user) => [user.name, user.password, user.try]))}`,
     `Then\n${rows(nextCommands(up))}`,
     'Ctrl-C stops everything.',
