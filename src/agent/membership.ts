@@ -79,9 +79,18 @@ export class Membership implements Closeable {
   }
 
   get state(): MembershipState {
-    const { evidence } = this.#options;
-    if (evidence === undefined && this.#joinToken === undefined && !this.#isCurrent()) return 'needs-join-token';
+    if (this.#waitsForToken() || this.#holdsOldBundle()) return 'needs-join-token';
     return this.#client === undefined ? 'connecting' : 'connected';
+  }
+
+  #waitsForToken(): boolean {
+    return this.#options.evidence === undefined && this.#joinToken === undefined && !this.#isCurrent();
+  }
+
+  /** A server that woke makes a new CA, maybe just after a join token came with the bundle of the old one: that token leads nowhere. */
+  #holdsOldBundle(): boolean {
+    const untrusted = this.#lastLoss === 'PEER_CHAIN_UNTRUSTED';
+    return untrusted && this.#options.evidence === undefined && !this.#isCurrent();
   }
 
   get agentId(): string {
@@ -130,6 +139,7 @@ export class Membership implements Closeable {
     this.#joinToken = token;
     this.#bundle = bundle;
     this.#identity = undefined;
+    this.#lastLoss = undefined;
     this.#restart();
   }
 
@@ -188,7 +198,7 @@ export class Membership implements Closeable {
         if (!this.#stop.signal.aborted) this.#lost(error);
       }
       await this.#replaceClient(undefined);
-      if (this.state === 'needs-join-token') await this.#pause(undefined);
+      if (this.#waitsForToken()) await this.#pause(undefined);
       else await this.#pause(backoff * (0.5 + randomFraction(this.#options.random) / 2));
       backoff = Math.min(backoff * 2, MAX_BACKOFF_MILLIS);
     }
