@@ -13,6 +13,8 @@ export interface AppendedAuthority {
   /** Milliseconds since the epoch; absent where it is not known. */
   readonly notAfter?: number;
   readonly tainted: boolean;
+  /** It came from the upstream, and goes when it is gone there. */
+  readonly fromUpstream?: true;
 }
 
 /** Adds what is not there yet. Throws `ALREADY_EXISTS` for an id that stands for another key, `LIMIT_EXCEEDED`. */
@@ -30,6 +32,20 @@ export function appended(
   if (all.length > LIMITS.appendedAuthorities.value)
     throw new Fault('LIMIT_EXCEEDED', 'too many authorities of others are in the bundle');
   return all.length === present.length ? present : all;
+}
+
+/** What the upstream publishes now, in the place of what it published before; what was appended here stays. */
+export function followed(
+  present: readonly AppendedAuthority[],
+  above: readonly AppendedAuthority[],
+): readonly AppendedAuthority[] {
+  const here = present.filter(({ fromUpstream }) => fromUpstream !== true);
+  const fresh = above
+    .filter(({ kind, id }) => !here.some((one) => one.kind === kind && one.id === id))
+    .slice(0, LIMITS.appendedAuthorities.value - here.length)
+    .map((one) => ({ ...one, fromUpstream: true as const }));
+  const all = [...here, ...fresh];
+  return JSON.stringify(all) === JSON.stringify(present) ? present : all;
 }
 
 /** Throws `AUTHORITY_STATE_INVALID` when it is tainted already. */
@@ -59,5 +75,6 @@ export function isAppended(value: unknown): value is AppendedAuthority {
   const one: Partial<Record<keyof AppendedAuthority, unknown>> = value;
   const known = one.kind === 'x509' || one.kind === 'jwt' || one.kind === 'wit';
   const texts = typeof one.id === 'string' && typeof one.content === 'string';
-  return known && texts && typeof one.tainted === 'boolean' && ['undefined', 'number'].includes(typeof one.notAfter);
+  const flags = typeof one.tainted === 'boolean' && (one.fromUpstream === undefined || one.fromUpstream === true);
+  return known && texts && flags && ['undefined', 'number'].includes(typeof one.notAfter);
 }

@@ -5,7 +5,7 @@ import type { AuthorityBundle } from './authority-bundle.ts';
 import { type DownstreamCaRequest, type IssuedCa, issueDownstreamCa } from './downstream-ca.ts';
 import type { AuthorityJournal, AuthorityKind } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
-import { type BundleListener, KeySlots, type NewSlot } from './key-slots.ts';
+import { type BundleListener, KeySlots, type NewSlot, type Upstream } from './key-slots.ts';
 import type { KeyType } from './key-type.ts';
 import { makeSlot } from './make-slot.ts';
 import { type AuthorityState, type Slot, toState } from './slot.ts';
@@ -44,10 +44,9 @@ export class Authority implements Closeable {
 
   constructor(options: AuthorityOptions) {
     this.#options = options;
-    const { upstream } = options;
-    const upstreamRoots = async () => ((await upstream?.roots()) ?? []).map(toAnchor);
-    const following = upstream === undefined ? {} : { upstreamRoots };
-    this.#slots = new KeySlots({ ...options, ...following, make: (kind) => this.#make(kind) });
+    const { upstream, ...ports } = options;
+    const above = upstream === undefined ? {} : { upstream: toUpstream(upstream) };
+    this.#slots = new KeySlots({ ...ports, ...above, make: (kind) => this.#make(kind) });
     this.#x509 = new X509Issuer(options);
     this.#tokens = new TokenIssuer(options);
   }
@@ -185,4 +184,14 @@ export class Authority implements Closeable {
     if (kind === 'x509' && upstream !== undefined) return makeUpstreamSlot(keyType, options, upstream);
     return { slot: await makeSlot(kind, keyType, options) };
   }
+}
+
+function toUpstream(upstream: UpstreamAuthority): Upstream {
+  return {
+    bundle: async () => {
+      const { roots, keys } = await upstream.bundle();
+      return { anchors: roots.map(toAnchor), keys };
+    },
+    publish: async (keys) => upstream.publish?.(keys),
+  };
 }

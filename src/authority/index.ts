@@ -17,5 +17,11 @@ export type { KeyManager } from './key-manager.ts';
 export { KEY_TYPES, KEY_USE, type KeyType } from './key-type.ts';
 export type { AuthorityState } from './slot.ts';
 export type { IssuedToken, JwtSvidRequest, WitSvidRequest } from './token-issuer.ts';
-export type { UpstreamAnswer, UpstreamAuthority, UpstreamRequest, UpstreamRoot } from './upstream-authority.ts';
+export type {
+  UpstreamAnswer,
+  UpstreamAuthority,
+  UpstreamBundle,
+  UpstreamRequest,
+  UpstreamRoot,
+} from './upstream-authority.ts';
 export type { IssuedX509Svid, IssueRequest } from './x509-issuer.ts';

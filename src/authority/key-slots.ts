@@ -1,6 +1,13 @@
 import { type Clock, type Closeable, Fault, faultCode, LIMITS, type Scheduled } from '#kernel';
 import type { TrustDomain } from '#spiffe';
-import { type AppendedAuthority, appended, revokeAppended, stateOfAppended, taintAppended } from './appended.ts';
+import {
+  type AppendedAuthority,
+  appended,
+  followed,
+  revokeAppended,
+  stateOfAppended,
+  taintAppended,
+} from './appended.ts';
 import { type AuthorityBundle, bundleContent } from './authority-bundle.ts';
 import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind, type JournalAnchor } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
@@ -20,8 +27,13 @@ export interface KeySlotsOptions {
   readonly clock: Clock;
   readonly sequenceFloor?: number;
   readonly make: (kind: AuthorityKind) => Promise<NewSlot>;
-  /** The upstream's roots as they are now, where there is an upstream. */
-  readonly upstreamRoots?: () => Promise<readonly JournalAnchor[]>;
+  readonly upstream?: Upstream;
+}
+
+/** What is above, where there is something above. */
+export interface Upstream {
+  bundle(): Promise<{ readonly anchors: readonly JournalAnchor[]; readonly keys: readonly AppendedAuthority[] }>;
+  publish(keys: readonly AppendedAuthority[]): Promise<void>;
 }
 
 /** Told of every new bundle. Nothing that is new in it signs before every listener has returned. */
@@ -45,6 +57,8 @@ export class KeySlots implements Closeable {
   readonly #options: KeySlotsOptions;
   readonly #listeners = new Set<BundleListener>();
   readonly #held = new Set<string>();
+  /** Own keys that the upstream publishes too. */
+  readonly #above = new Set<string>();
   #contents: Contents = { slots: [], upstream: [], appended: [] };
   #bundle: AuthorityBundle;
   #version = 0;
@@ -135,8 +149,10 @@ export class KeySlots implements Closeable {
   activate(kind: AuthorityKind, id: string): Promise<Slot> {
     return this.#command(async () => {
       assertKind(slotOf(this.slots, id), kind);
+      const slots = activated(this.slots, id);
       await this.#publish();
-      await this.#commit({ ...this.#contents, slots: activated(this.slots, id) });
+      await this.#publishAbove();
+      await this.#commit({ ...this.#contents, slots });
       return slotOf(this.slots, id);
     });
   }
@@ -233,6 +249,7 @@ export class KeySlots implements Closeable {
     if (dueStep(this.of(kind), now) === 'prepare') await this.#prepare(kind);
     const prepared = this.of(kind).find(({ state }) => state === 'prepared');
     if (prepared === undefined || dueStep(this.of(kind), now) !== 'activate') return;
+    await this.#publishAbove();
     await this.#commit({ ...this.#contents, slots: activated(this.slots, prepared.id) });
   }
 
@@ -253,6 +270,7 @@ export class KeySlots implements Closeable {
       throw error;
     }
     await this.#publish();
+    await this.#publishAbove();
     return slot;
   }
 
@@ -272,15 +290,19 @@ export class KeySlots implements Closeable {
    * root of the active CA, another CA takes its place first. While the upstream is away everything stays as it is.
    */
   async #followUpstream(): Promise<void> {
-    const roots = await this.#options.upstreamRoots?.().catch(() => undefined);
-    if (roots === undefined) return;
+    const found = await this.#options.upstream?.bundle().catch(() => undefined);
+    if (found === undefined) return;
+    const { anchors: roots, keys } = found;
+    await this.#publishAbove().catch(() => undefined);
     const used = new Set(this.slots.map(({ chain }) => upstreamAuthorityId(chain)));
     const kept = this.#contents.upstream.filter(
       ({ id, revoked }) => revoked || used.has(id) || roots.some((root) => root.id === id),
     );
     const isNewlyTainted = (id: string): boolean =>
       roots.some((root) => root.id === id && root.tainted) && kept.some((one) => one.id === id && !one.tainted);
-    await this.#commit({ ...this.#contents, upstream: merged(kept, roots) });
+    const foreign = keys.filter(({ id }) => !this.slots.some((slot) => slot.id === id));
+    const appendedNow = followed(this.#contents.appended, foreign);
+    await this.#commit({ ...this.#contents, upstream: merged(kept, roots), appended: appendedNow });
     await this.#publish();
     const active = upstreamAuthorityId(this.active('x509')?.chain ?? []);
     if (active !== undefined && isNewlyTainted(active)) {
@@ -322,6 +344,15 @@ export class KeySlots implements Closeable {
     const bundle = this.#bundle;
     for (const listener of this.#listeners) await listener(bundle);
     this.#published = bundle.sequence;
+  }
+
+  /** Relying parties may have the upstream's bundle alone: no token is signed by a key that is not in it. */
+  async #publishAbove(): Promise<void> {
+    const { upstream } = this.#options;
+    const slots = this.slots.filter(({ kind, id }) => kind !== 'x509' && !this.#above.has(id));
+    if (upstream === undefined || slots.length === 0) return;
+    await upstream.publish(slots.map(toAppended));
+    for (const { id } of slots) this.#above.add(id);
   }
 
   async #load(): Promise<void> {
@@ -391,9 +422,13 @@ export class KeySlots implements Closeable {
     const due = this.kinds().map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
     const soonest = Math.min(...due);
     const at = this.#published === this.#bundle.sequence && soonest > clock.now() ? soonest : retry;
-    const look = this.#options.upstreamRoots === undefined ? at : Math.min(at, clock.now() + UPSTREAM_MILLIS);
+    const look = this.#options.upstream === undefined ? at : Math.min(at, clock.now() + UPSTREAM_MILLIS);
     this.#timer = clock.at(look, () => void this.rotateIfDue().catch(() => undefined));
   }
+}
+
+function toAppended({ kind, id, spki, notAfter, tainted: isTainted }: Slot): AppendedAuthority {
+  return { kind, id, content: spki.toString('base64'), notAfter, tainted: isTainted };
 }
 
 function assertKind(slot: Slot, kind: AuthorityKind): Slot {

@@ -9,7 +9,7 @@ import { faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#ker
 import { MemoryKeyManager, memoryJournal } from '#plugins/key-manager/memory';
 import { SpireUpstreamAuthority } from '#plugins/upstream-authority/spire';
 import { bindService, serveUnix } from '#rpc';
-import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid } from '#spiffe';
+import { parseJwtBundle, parseTrustDomain, parseX509Bundle, SpiffeId, verifyJwtSvid, verifyX509Svid } from '#spiffe';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { LocalAuthorityDefinition } from '#wire/gen/spire/api/server/localauthority';
@@ -20,6 +20,7 @@ import { createCertificateRequest, encodeCertificateRequest, encodeRequestedPart
 import { NAME, newKey, type Spire, spiffeId, withSpire } from './spire.harness.ts';
 
 const trustDomain = parseTrustDomain(NAME);
+const workload = SpiffeId.of(trustDomain, '/workload');
 const spkiOf = (key: KeyObject): Buffer => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
 /** An agent's Workload API, reduced to one workload whose identity the server itself minted. */
@@ -85,7 +86,7 @@ test('a server below a server: its CA is an intermediate of the one above, and f
       await below.ready();
       const verifies = async () => {
         const { chain } = await below.issueX509Svid({
-          id: SpiffeId.of(trustDomain, '/workload'),
+          id: workload,
           publicKeySpki: spkiOf(newKey()),
           ttlSeconds: 60,
         });
@@ -97,6 +98,19 @@ test('a server below a server: its CA is an intermediate of the one above, and f
         return chain;
       };
       assert.equal((await verifies()).length, 2);
+      // A token of the server below verifies by the bundle of the one above, and the reverse.
+      const { token } = await below.issueJwtSvid({ id: workload, audience: ['a'], ttlSeconds: 60 });
+      const { svid } = await spire.local(SVIDDefinition).mintJWTSVID({ id: spiffeId('/x'), audience: ['a'], ttl: 60 });
+      await below.rotateIfDue();
+      const { jwtAuthorities } = await spire.local(BundleDefinition).getBundle({ outputMask: undefined });
+      const keys = jwtAuthorities.map(({ keyId, publicKey }) => ({
+        kid: keyId,
+        publicKey: Buffer.from(publicKey).toString('base64'),
+      }));
+      const above = parseJwtBundle({ trustDomain, jwtAuthorities: keys });
+      verifyJwtSvid({ token, audience: 'a', bundles: new Map([[NAME, above]]), at: Date.now() });
+      const bundles = new Map([[NAME, parseJwtBundle(below.bundle())]]);
+      verifyJwtSvid({ token: svid?.token ?? '', audience: 'a', bundles, at: Date.now() });
       const authorities = spire.local(LocalAuthorityDefinition);
       const old = (await authorities.getX509AuthorityState({})).active?.authorityId ?? '';
       const { preparedAuthority } = await authorities.prepareX509Authority({});

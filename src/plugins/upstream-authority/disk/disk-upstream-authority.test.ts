@@ -162,9 +162,9 @@ test('files that do not fit together are refused, and what is already signed goe
     const [root, other] = [await newCa(clock), await newCa(clock)];
     await assert.rejects(open(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));
     write(other, [root], [root]);
-    await assert.rejects(upstream.roots(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));
+    await assert.rejects(upstream.bundle(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));
     write(root, [root], []);
-    await assert.rejects(upstream.roots(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));
+    await assert.rejects(upstream.bundle(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));
     // The signer is not below the root that it comes with.
     write(root, [root], [other]);
     await assert.rejects(open(), code('UPSTREAM_AUTHORITY_UNAVAILABLE'));

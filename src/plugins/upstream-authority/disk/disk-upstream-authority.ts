@@ -5,6 +5,7 @@ import {
   makeCaCertificate,
   type UpstreamAnswer,
   type UpstreamAuthority,
+  type UpstreamBundle,
   type UpstreamRequest,
   type UpstreamRoot,
 } from '#authority';
@@ -62,8 +63,8 @@ export class DiskUpstreamAuthority implements UpstreamAuthority {
     return { chain: [certificate, ...intermediates.map(({ der }) => der)], roots: roots.map(toRoot) };
   }
 
-  async roots(): Promise<readonly UpstreamRoot[]> {
-    return (await this.#read()).roots.map(toRoot);
+  async bundle(): Promise<UpstreamBundle> {
+    return { roots: (await this.#read()).roots.map(toRoot), keys: [] };
   }
 
   async #read(): Promise<Files> {

@@ -1,11 +1,12 @@
 import { createPrivateKey } from 'node:crypto';
-import type { UpstreamAnswer, UpstreamAuthority, UpstreamRequest, UpstreamRoot } from '#authority';
-import { type Clock, Fault } from '#kernel';
+import type { AppendedAuthority, UpstreamAnswer, UpstreamAuthority, UpstreamBundle, UpstreamRequest } from '#authority';
+import { type Clock, Fault, faultCode } from '#kernel';
 import { createClient, dialTls } from '#rpc';
 import { SpiffeId, type TrustDomain, verifyX509Svid, type X509BundleSet, x509Bundle } from '#spiffe';
 import { type Client, dialUnix, type ServiceDefinition } from '#wire';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
+import type { JWTKey } from '#wire/gen/spire/api/types';
 import { SpiffeWorkloadAPIDefinition, type X509SVIDResponse } from '#wire/gen/workloadapi';
 import { pemCertificates, splitCertificates } from '#x509';
 
@@ -40,10 +41,31 @@ export class SpireUpstreamAuthority implements UpstreamAuthority {
     });
   }
 
-  roots(signal?: AbortSignal): Promise<readonly UpstreamRoot[]> {
+  bundle(signal?: AbortSignal): Promise<UpstreamBundle> {
     return this.#ask(signal, async (connect, until) => {
-      const { x509Authorities } = await connect(BundleDefinition).getBundle({ outputMask: undefined }, until);
-      return x509Authorities.map(({ asn1, tainted }) => ({ certificate: Buffer.from(asn1), tainted }));
+      const bundle = await connect(BundleDefinition).getBundle({ outputMask: undefined }, until);
+      return {
+        roots: bundle.x509Authorities.map(({ asn1, tainted }) => ({ certificate: Buffer.from(asn1), tainted })),
+        keys: [
+          ...bundle.jwtAuthorities.map((key) => toAppended('jwt', key)),
+          ...bundle.witAuthorities.map((key) => toAppended('wit', key)),
+        ],
+      };
+    });
+  }
+
+  /** A server above that knows no such keys is left alone: its relying parties do not verify tokens of this one. */
+  publish(keys: readonly AppendedAuthority[], signal?: AbortSignal): Promise<void> {
+    return this.#ask(signal, async (connect, until) => {
+      const client = connect(BundleDefinition);
+      for (const key of keys) {
+        try {
+          if (key.kind === 'jwt') await client.publishJWTAuthority({ jwtAuthority: toMessage(key) }, until);
+          else await client.publishWITAuthority({ witAuthority: toMessage(key) }, until);
+        } catch (error) {
+          if (faultCode(error) !== 'METHOD_UNIMPLEMENTED') throw error;
+        }
+      }
     });
   }
 
@@ -101,6 +123,16 @@ export class SpireUpstreamAuthority implements UpstreamAuthority {
     if (!id.equals(SpiffeId.of(trustDomain, '/spire/server')))
       throw new Fault('PEER_ID_UNEXPECTED', 'this is not the server of the trust domain');
   }
+}
+
+function toAppended(kind: 'jwt' | 'wit', { keyId, publicKey, expiresAt, tainted }: JWTKey): AppendedAuthority {
+  const content = Buffer.from(publicKey).toString('base64');
+  return { kind, id: keyId, content, tainted, ...(expiresAt > 0n ? { notAfter: Number(expiresAt) * 1000 } : {}) };
+}
+
+function toMessage({ id, content, notAfter = 0, tainted }: AppendedAuthority): JWTKey {
+  const expiresAt = BigInt(Math.floor(notAfter / 1000));
+  return { keyId: id, publicKey: Buffer.from(content, 'base64'), expiresAt, tainted };
 }
 
 async function first(stream: AsyncIterable<X509SVIDResponse>): Promise<X509SVIDResponse> {
