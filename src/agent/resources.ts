@@ -1,5 +1,5 @@
 import { SpiffeId } from '#spiffe';
-import type { BundleResource, EntryResource, ResourceKind } from '#wire';
+import { type BundleResource, compareEntries, type EntryResource, type ResourceKind } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 
 /** A resource as the server sent it, and read once. */
@@ -43,12 +43,12 @@ export class Resources {
     return [...this.#held.values()].filter(({ kind }) => kinds.some((wanted) => wanted === kind));
   }
 
-  /** Entries by priority, the highest first, then by id; those that could not be served are left out. */
+  /** Entries by priority, the highest first, then by age, then by id; those that could not be served are left out. */
   entries(): readonly EntryResource[] {
     this.#entries ??= this.select(['Entry'])
       .map(({ value }) => value)
       .filter((value) => isEntry(value, this.#trustDomain))
-      .sort((a, b) => (b.priority ?? 0) - (a.priority ?? 0) || (a.id < b.id ? -1 : 1));
+      .sort(compareEntries);
     return this.#entries;
   }
 

@@ -127,3 +127,83 @@ test('durations have one unit and no zero', () => {
   assert.equal(findDurationSeconds('15m'), 900);
   for (const text of ['0s', '15', '1h30m', '-1s', '15 m', '']) assert.equal(findDurationSeconds(text), undefined);
 });
+
+test('every field of an entry comes to stand in its resource; flags that do not hold leave nothing', () => {
+  const spec = {
+    ...ENTRY.spec,
+    x509SvidLifetime: '30m',
+    jwtSvidLifetime: '2m',
+    dnsNames: ['gateway.bank-a'],
+    federatesWith: ['bank-b'],
+    hint: 'main',
+    priority: 10,
+    admin: true,
+    downstream: false,
+    storeSvid: true,
+    jwtSvidJti: true,
+    disableX509SvidPrefetch: true,
+    expiresAt: '2027-01-31T00:00:00Z',
+  };
+  const converted = toResource(parseDocument({ ...ENTRY, metadata: { ...ENTRY.metadata, owner: 'team' }, spec }));
+  assert.deepEqual(converted.body, {
+    id: 'gateway',
+    ...ENTRY.spec,
+    x509SvidTtlSeconds: 1800,
+    jwtSvidTtlSeconds: 120,
+    dnsNames: ['gateway.bank-a'],
+    federatesWith: ['bank-b'],
+    hint: 'main',
+    priority: 10,
+    admin: true,
+    storeSvid: true,
+    jwtSvidJti: true,
+    disableX509SvidPrefetch: true,
+    expiresAt: Date.UTC(2027, 0, 31) / 1000,
+    owner: 'team',
+  });
+  for (const expiresAt of ['tomorrow', '2027-01-31', '2027-13-01T00:00:00Z'])
+    assert.deepEqual(
+      problemsOf(() => parseDocument({ ...ENTRY, spec: { ...ENTRY.spec, expiresAt } })).map(({ path }) => path),
+      ['spec.expiresAt'],
+    );
+});
+
+const FEDERATION = {
+  apiVersion: 'hauberk.dev/v1',
+  kind: 'Federation',
+  metadata: { name: 'partner.example', trustDomain: 'bank-a', owner: 'team' },
+  spec: {
+    bundleEndpointUrl: 'https://partner.example/bundle',
+    bundleEndpointProfile: { type: 'https_spiffe', endpointSpiffeId: 'spiffe://partner.example/spire/server' },
+    allow: { ids: ['spiffe://partner.example/payments/*'], tenants: ['bank-a'] },
+  },
+};
+
+test('a federation document names the other trust domain, its endpoint and what its identities may do', () => {
+  assert.deepEqual(toResource(parseDocument(FEDERATION)), {
+    kind: 'Federation',
+    trustDomain: 'bank-a',
+    key: 'partner.example',
+    body: { trustDomain: 'partner.example', ...FEDERATION.spec, owner: 'team' },
+  });
+});
+
+for (const [what, change, path] of [
+  ['an http address', { bundleEndpointUrl: 'http://partner.example/' }, 'spec.bundleEndpointUrl'],
+  ['an address with a user', { bundleEndpointUrl: 'https://me@partner.example/' }, 'spec.bundleEndpointUrl'],
+  [
+    'no endpoint id',
+    { bundleEndpointProfile: { type: 'https_spiffe' } },
+    'spec.bundleEndpointProfile.endpointSpiffeId',
+  ],
+  ['an unknown profile', { bundleEndpointProfile: { type: 'ftp' } }, 'spec.bundleEndpointProfile.type'],
+  ['an unknown limit', { allow: { roles: [] } }, 'spec.allow.roles'],
+] as const) {
+  test(`a federation document with ${what} is refused where it is wrong`, () => {
+    const problems = problemsOf(() => parseDocument({ ...FEDERATION, spec: { ...FEDERATION.spec, ...change } }));
+    assert.deepEqual(
+      problems.map((problem) => problem.path),
+      [path],
+    );
+  });
+}
