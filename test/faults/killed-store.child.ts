@@ -1,0 +1,17 @@
+// A server's store under the hands of one operator: commits an entry, redeems a token, removes an entry, and says after each that it is done.
+import { writeSync } from 'node:fs';
+import { silentLog, systemClock, systemRandom } from '#kernel';
+import { openPlace, type StoreSays } from './killed-store.place.ts';
+
+const say: StoreSays = (line) => writeSync(2, `${line}\n`);
+const place = await openPlace(String(process.env.PLACE), { clock: systemClock, random: systemRandom, log: silentLog });
+const { registry } = place;
+say('ready');
+await registry.commit('bank-a', [place.entry('new')], 'operator');
+say('ack entry');
+await registry.redeemJoinToken('token', place.agent, () => [place.receipt('attest')]);
+say('ack token');
+await registry.commit('bank-a', [{ ...place.entry('old'), body: null }], 'operator');
+say('ack removal');
+await place.close();
+say('done');
