@@ -26,8 +26,10 @@ export class EntryIndex {
   }
 
   put(entry: HeldEntry): void {
-    this.remove(entry.body.id);
+    const held = this.#byId.get(entry.body.id);
+    // In its place: a map whose keys come and go is built anew now and then, whole.
     this.#byId.set(entry.body.id, entry);
+    if (held !== undefined) this.#unlink(held);
     this.#byParent.add(entry.body.parentId, entry);
     this.#bySpiffeId.add(entry.body.spiffeId, entry);
     for (const selector of entry.body.selectors) this.#bySelector.add(selector, entry);
@@ -37,6 +39,10 @@ export class EntryIndex {
     const held = this.#byId.get(id);
     if (held === undefined) return;
     this.#byId.delete(id);
+    this.#unlink(held);
+  }
+
+  #unlink(held: HeldEntry): void {
     this.#byParent.remove(held.body.parentId, held);
     this.#bySpiffeId.remove(held.body.spiffeId, held);
     for (const selector of held.body.selectors) this.#bySelector.remove(selector, held);
@@ -81,8 +87,12 @@ export class EntryIndex {
   /** Ids under which an agent is known: its own, its alias, and those of the node entries whose selectors it has. */
   aliases(agent: AgentRecord, nowSeconds: number): readonly string[] {
     const selectors = new Set(agent.selectors);
-    const nodes = [...this.#byParent.get(this.#nodeParent)].filter(
-      ({ body }) => isLive(body, nowSeconds) && body.selectors.every((selector) => selectors.has(selector)),
+    const asked = new Set(agent.selectors.flatMap((selector) => [...this.#bySelector.get(selector)]));
+    const nodes = [...asked].filter(
+      ({ body }) =>
+        body.parentId === this.#nodeParent &&
+        isLive(body, nowSeconds) &&
+        body.selectors.every((selector) => selectors.has(selector)),
     );
     return [agent.id, ...(agent.alias === undefined ? [] : [agent.alias]), ...nodes.map(({ body }) => body.spiffeId)];
   }
@@ -102,5 +112,21 @@ export class EntryIndex {
       }
     }
     return [...found];
+  }
+
+  /** A live entry, where the agent may serve it: looks up from the entry to the agent, and at nothing beside that way. */
+  findOfAgent(agent: AgentRecord, id: string, nowSeconds: number): HeldEntry | undefined {
+    const entry = this.#byId.get(id);
+    if (entry === undefined || !isLive(entry.body, nowSeconds)) return undefined;
+    const aliases = new Set(this.aliases(agent, nowSeconds));
+    const seen = new Set<string>();
+    const waiting = [entry.body.parentId];
+    for (let parent = waiting.pop(); parent !== undefined; parent = waiting.pop()) {
+      if (aliases.has(parent)) return entry;
+      if (seen.has(parent)) continue;
+      seen.add(parent);
+      for (const { body } of this.#bySpiffeId.get(parent)) if (isLive(body, nowSeconds)) waiting.push(body.parentId);
+    }
+    return undefined;
   }
 }

@@ -12,7 +12,7 @@ interface Log {
 /** A store without a disk: for tests and figures. Several registries may share one, as servers share a database. */
 export class MemoryStore implements Store {
   readonly #logs = new Map<string, Log>();
-  readonly #watchers = new Set<(log: string | undefined) => void>();
+  readonly #watchers = new Set<(log: string | undefined, revision?: number) => void>();
   readonly #uses = new Map<string, Use>();
   #receipts: readonly PendingReceipt[] = [];
 
@@ -49,7 +49,9 @@ export class MemoryStore implements Store {
     const known = new Set(this.#receipts.map(({ id }) => id));
     const added = receipts.filter(({ id }) => !known.has(id));
     this.#receipts = [...this.#receipts, ...added].filter(({ id }) => !delivered.includes(id));
-    for (const { log } of logs) for (const watcher of this.#watchers) watcher(log);
+    // Later, as a database would: whoever committed has heard of it by its answer.
+    for (const { log, expected } of logs)
+      for (const watcher of this.#watchers) setImmediate(() => watcher(log, expected + 1));
     return true;
   }
 
@@ -68,7 +70,7 @@ export class MemoryStore implements Store {
     return [...this.#uses.values()].filter((use) => use.trustDomain === trustDomain);
   }
 
-  watch(changed: (log: string | undefined) => void): () => void {
+  watch(changed: (log: string | undefined, revision?: number) => void): () => void {
     this.#watchers.add(changed);
     return () => this.#watchers.delete(changed);
   }

@@ -144,6 +144,11 @@ export class Registry implements Closeable {
     return this.#entries.get(agent.trustDomain)?.ofAgent(agent, this.#nowSeconds()) ?? [];
   }
 
+  /** One live entry, where the agent may serve it. Costs nothing of the agent's other entries. */
+  findEntryOfAgent(agent: AgentRecord, id: string): HeldEntry | undefined {
+    return this.#entries.get(agent.trustDomain)?.findOfAgent(agent, id, this.#nowSeconds());
+  }
+
   /** Ids under which an agent is known as a parent of entries. */
   aliasesOf(agent: AgentRecord): readonly string[] {
     // A trust domain without entries has no index yet, and its agents have their aliases all the same.

@@ -121,14 +121,13 @@ async function issueEach<Item extends { readonly entryId: string }, Result>(
     throw new Fault('LIMIT_EXCEEDED', `at most ${LIMITS.issueBatch.value} identities are issued in one call`);
   const { trustDomain } = agent;
   const hosted = state.trustDomain(trustDomain);
-  const entries = new Map(state.registry.entriesOfAgent(agent).map((entry) => [entry.body.id, entry]));
   const domain = state.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
   const noted: Noted[] = [];
   const results = await Promise.all(
     items.map(async (item) => {
       try {
         if (item.entryId === '') throw new Fault('ARGUMENT_INVALID', 'missing entry ID');
-        const entry = assertServed(entries.get(item.entryId));
+        const entry = assertServed(state.registry.findEntryOfAgent(agent, item.entryId));
         const lifetimeSeconds = entry.x509SvidTtlSeconds ?? domain?.x509SvidTtlSeconds ?? DEFAULT_SVID_SECONDS;
         const made = await make(item, { entry, authority: hosted.authority, lifetimeSeconds });
         state.registry.touch('Entry', trustDomain, entry.id);

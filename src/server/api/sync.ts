@@ -63,7 +63,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
     },
     registerMinter: async (request, { caller }) => {
       const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
-      const entry = registry.entriesOfAgent(agent).find(({ body }) => body.id === request.callerEntryId)?.body;
+      const entry = registry.findEntryOfAgent(agent, request.callerEntryId)?.body;
       if (entry === undefined || request.minter === undefined)
         throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
       const granting = registry.find<TrustDomainResource>(

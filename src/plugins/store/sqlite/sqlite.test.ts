@@ -151,6 +151,22 @@ test('an agent serves the descendants of its id, its alias and its node entries,
         .sort(),
       ['below', 'child', 'direct', 'in-a'],
     );
+    // Asked for one by one it is the same answer.
+    for (const { id } of registry.entries('bank-a'))
+      assert.equal(
+        registry.findEntryOfAgent(agent, id) !== undefined,
+        ['below', 'child', 'direct', 'in-a'].includes(id),
+        id,
+      );
+    assert.equal(registry.findEntryOfAgent(agent, 'nothing'), undefined);
+    // Entries that stand above each other in a circle end the search.
+    const circle = [
+      entry('one', { parentId: 'spiffe://bank-a/two' }),
+      entry('two', { parentId: 'spiffe://bank-a/one' }),
+    ];
+    await registry.commit('bank-a', circle);
+    assert.equal(registry.findEntryOfAgent(agent, 'one'), undefined);
+    assert.equal(registry.entriesOfAgent(agent).length, 4);
   }));
 
 test('a store of a newer version is refused with a sentence', () =>
