@@ -6,7 +6,7 @@ import { faultCode, silentLog } from '#kernel';
 import { peerChain } from '#wire';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import { forge } from '../../test/forge/certificate.ts';
-import { bindService, createClient, dialTls, serveTls, type TlsServer } from './index.ts';
+import { bindService, createClient, dialTls, serveTls, type TlsIdentity, type TlsServer } from './index.ts';
 
 interface Caller {
   readonly chain: readonly Buffer[];
@@ -116,6 +116,42 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       second.destroy();
     }));
 }
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+  test(`one identity for all: ${version} with and without a name, a renewed one from the next connection on, no session kept`, async () => {
+    let presented: TlsIdentity | undefined = SERVER;
+    const server = await serveTls<Caller>({
+      host: '127.0.0.1',
+      port: 0,
+      log: silentLog,
+      identity: () => presented,
+      identify: (socket) => ({ chain: peerChain(socket) }),
+      services: [service],
+    });
+    const handshake = async (more: object): Promise<TLSSocket> => {
+      const { host, port } = server;
+      const bounds = { minVersion: version, maxVersion: version };
+      const socket = connect({ host, port, ALPNProtocols: ['h2'], rejectUnauthorized: false, ...bounds, ...more });
+      await once(socket, 'secureConnect');
+      return socket;
+    };
+    try {
+      const nameless = await handshake({});
+      const [sessions, named] = [[] as Buffer[], await handshake({ servername: 'localhost' })];
+      nameless.on('session', (session) => sessions.push(session));
+      for (const socket of [nameless, named]) assert.ok(socket.getPeerCertificate().raw.equals(SERVER.der));
+      const resumed = await handshake({ session: sessions[0] ?? nameless.getSession() });
+      assert.equal(resumed.isSessionReused(), false);
+      presented = AGENT;
+      const renewed = await handshake({});
+      assert.ok(renewed.getPeerCertificate().raw.equals(AGENT.der));
+      for (const socket of [nameless, named, resumed, renewed]) socket.destroy();
+      presented = undefined;
+      await assert.rejects(handshake({}));
+    } finally {
+      await server.close();
+    }
+  });
 
 test('an occupied port is named', () =>
   withServer(async (server) => {

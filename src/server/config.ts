@@ -34,6 +34,8 @@ const schema = z.strictObject({
       rateLimits: z.partialRecord(limitName, z.number().int().min(0)).optional(),
     })
     .optional(),
+  /** Agents whose certificate expired longer ago than this are forgotten; 0: never. */
+  agentsExpiredForSeconds: z.number().int().min(0).optional(),
   /** Ways for nodes to attest, by trust domain, beside join tokens. */
   nodeAttestors: z.record(z.string(), nodeAttestorsSchema).optional(),
   authority: authoritySchema.optional(),

@@ -1,12 +1,15 @@
 import type { AttestedNode, NodeAttestor, NodeEvidence } from '#attestation';
+import { isReasonCode } from '#chain';
 import { type Clock, Fault } from '#kernel';
 import type { AgentRecord, Registry } from '#registry';
 import { SpiffeId } from '#spiffe';
 import { parseCertificate, verifyCertificateRequest } from '#x509';
+import { Allowance } from './allowance.ts';
 import type { HostedTrustDomain } from './hosted-trust-domain.ts';
 import type { Recorder } from './recorder.ts';
 
 const AGENT_SVID_SECONDS = 3600;
+const REFUSALS_A_SECOND = 10;
 
 export interface NodesOptions {
   readonly registry: Registry;
@@ -32,13 +35,34 @@ export interface AgentSvid {
 /** Agents: how they come in, prove themselves again, and are put out. */
 export class Nodes {
   readonly #options: NodesOptions;
+  readonly #refusals: Allowance;
 
   constructor(options: NodesOptions) {
     this.#options = options;
+    this.#refusals = new Allowance(REFUSALS_A_SECOND, options.clock);
   }
 
-  /** Throws what the attestor throws, `ATTESTOR_UNKNOWN`, `AGENT_BANNED`, `ATTESTATION_REUSED`, `CSR_INVALID`. */
+  /**
+   * Throws what the attestor throws, `ATTESTOR_UNKNOWN`, `AGENT_BANNED`, `ATTESTATION_REUSED`, `CSR_INVALID`. A refusal leaves a receipt too,
+   * within a bound: anybody can ask.
+   */
   async attest(attestation: Attestation, signal: AbortSignal): Promise<AgentSvid> {
+    try {
+      return await this.#attest(attestation, signal);
+    } catch (error) {
+      if (error instanceof Fault && !signal.aborted) await this.#refused(attestation, error);
+      throw error;
+    }
+  }
+
+  async #refused({ trustDomain, type }: Attestation, { code }: Fault): Promise<void> {
+    if (!isReasonCode(code) || !this.#refusals.take()) return;
+    const common = { kind: 'agent', effect: 'deny', action: 'attest' } as const;
+    const known = this.#options.attestors(trustDomain).some((one) => one.type === type);
+    await this.#options.recorder.note({ ...common, trustDomain, code, ...(known ? { proof: type } : {}) });
+  }
+
+  async #attest(attestation: Attestation, signal: AbortSignal): Promise<AgentSvid> {
     const { trustDomain, type, csr } = attestation;
     const { spki } = await verifyCertificateRequest(csr);
     const attestor = this.#options.attestors(trustDomain).find((one) => one.type === type);

@@ -14,10 +14,13 @@ import { Connections } from './connections.ts';
 import { FederationFollower } from './federation/federation-follower.ts';
 import { type EndpointKind, PublicEndpoints } from './federation/public-endpoints.ts';
 import { nodeAttestors } from './node-attestors.ts';
+import { AgentPruning } from './prune-agents.ts';
 import type { Gate } from './spire/bind.ts';
 import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
 import { DEFAULT_RATE_LIMITS, RateLimiter } from './spire/rate-limiter.ts';
 import { State } from './state.ts';
+
+const EXPIRED_FOR_SECONDS = 7 * 24 * 3600;
 
 export interface ServerOptions extends ServerConfig {
   readonly clock: Clock;
@@ -60,6 +63,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         if (agent === undefined || agent.banned) connections.closeAgent(id);
       }),
     );
+    const { agentsExpiredForSeconds: expiredForSeconds = EXPIRED_FOR_SECONDS } = options;
+    life.own(new AgentPruning({ state, clock, log, expiredForSeconds }));
     const sync = life.own(
       await serveTls<SyncCaller>({
         ...options.sync,

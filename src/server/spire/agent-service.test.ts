@@ -6,7 +6,7 @@ import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { AgentMask } from '#wire/gen/spire/api/types';
 import { createCertificateRequest, parseCertificate } from '#x509';
-import { attestWith, collect, newKey, spiffeId, withSpire } from './spire.harness.ts';
+import { attestWith, collect, manualClock, newKey, spiffeId, withSpire } from './spire.harness.ts';
 
 const code = (expected: string) => (error: unknown) => faultCode(error) === expected;
 const NO_FILTER = {
@@ -169,3 +169,32 @@ test('agents are filtered as asked; a moment that cannot be read is refused', ()
     assert.equal(agents[0]?.attestationType, '');
     assert.ok(agents[0]?.id !== undefined);
   }));
+
+test('a refused attestation leaves a receipt with its reason, and a flood of them leaves few', () =>
+  withSpire(async (spire) => {
+    const client = spire.tls(AgentDefinition);
+    for (let n = 0; n < 30; n++)
+      await assert.rejects(attestWith(client, 'join_token', Buffer.from('unknown')), code('AGENT_TOKEN_INVALID'));
+    const receipts = await spire.receipts('agent', 'deny');
+    assert.ok(receipts.length >= 1 && receipts.length < 30, String(receipts.length));
+    assert.deepEqual([receipts[0]?.code, receipts[0]?.proof], ['AGENT_TOKEN_INVALID', 'join_token']);
+  }));
+
+test('agents that have been gone for a week are forgotten, banned ones never', () => {
+  const clock = manualClock();
+  return withSpire(
+    async (spire) => {
+      await spire.attest();
+      const banned = await spire.attest();
+      const operator = spire.local(AgentDefinition);
+      await operator.banAgent({ id: spiffeId(banned.id.slice('spiffe://bank-a'.length)) });
+      const count = async () => (await operator.countAgents({ filter: undefined })).count;
+      clock.advance(7 * 24 * 3_600_000);
+      assert.equal(await count(), 2);
+      clock.advance(3 * 3_600_000);
+      while ((await count()) !== 1);
+      while ((await spire.receipts('agent', 'allow'))[0]?.action !== 'prune');
+    },
+    { clock },
+  );
+});

@@ -26,6 +26,8 @@ export interface Spire {
   /** A client of the trust domain's TLS port, by IP address and so without SNI. */
   tls<D extends ServiceDefinition>(definition: D, identity?: Identity): Client<D>;
   apply(...documents: readonly unknown[]): Promise<void>;
+  /** The newest receipts of a kind, newest first. */
+  receipts(kind: string, effect: string): Promise<readonly Record<string, unknown>[]>;
   /** A new agent, by join token. */
   attest(alias?: string): Promise<Identity & { readonly id: string }>;
   restart(): Promise<void>;
@@ -69,6 +71,12 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       const admin = createClient(AdminDefinition, { socketPath: server.adminSocket });
       await admin.apply({ documentsJson: documents.map((one) => JSON.stringify(one)), dryRun: false });
       await admin.close();
+    },
+    receipts: async (kind, effect) => {
+      const admin = createClient(AdminDefinition, { socketPath: server.adminSocket });
+      const { receiptsJson } = await admin.receipts({ limit: 500, kind, effect });
+      await admin.close();
+      return receiptsJson.map((json) => JSON.parse(json));
     },
     attest: async (alias) => {
       const [operator, client] = [spire.local(AgentDefinition), spire.tls(AgentDefinition)];
