@@ -20,9 +20,11 @@ export function authoritySubject(serial: Buffer, unit?: string): Buffer {
   ]);
 }
 
+export const SERIAL_BYTES = 16;
+
 /** 127 random bits: positive and never longer than 20 bytes (RFC 5280 §4.1.2.2). */
 export function serialNumber(random: Random): Buffer {
-  const serial = random.bytes(16);
+  const serial = random.bytes(SERIAL_BYTES);
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01;
   return serial;
 }

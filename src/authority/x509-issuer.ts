@@ -4,7 +4,8 @@ import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
-import { BACKDATE_MILLIS, LEAF_SUBJECT, serialNumber } from './profile.ts';
+import { BACKDATE_MILLIS, LEAF_SUBJECT } from './profile.ts';
+import { SerialNumbers } from './serial-numbers.ts';
 import type { Slot } from './slot.ts';
 
 export interface IssueRequest {
@@ -34,11 +35,13 @@ export interface IssuerOptions {
 /** Issues X509-SVIDs in three steps: say what it will be, sign, validate what was made as a relying party would. */
 export class X509Issuer {
   readonly #options: IssuerOptions;
+  readonly #serials: SerialNumbers;
   #bundle: AuthorityBundle | undefined;
   #bundles: X509BundleSet = new Map();
 
   constructor(options: IssuerOptions) {
     this.#options = options;
+    this.#serials = new SerialNumbers(options.random);
   }
 
   /** Throws `IDENTITY_UNAVAILABLE` when what was made does not verify by the published bundle. */
@@ -49,13 +52,13 @@ export class X509Issuer {
   }
 
   async #sign(request: IssueRequest, active: Slot): Promise<IssuedX509Svid> {
-    const { clock, random, keyManager } = this.#options;
+    const { clock, keyManager } = this.#options;
     const [authority, ...above] = active.chain;
     if (authority === undefined) throw new Fault('INTERNAL_ERROR', 'a slot for certificates has none of its own');
     const now = clock.now();
     const notBefore = Math.max(now - BACKDATE_MILLIS, authority.notBefore);
     const notAfter = Math.min(now + request.ttlSeconds * 1000, ...active.chain.map((one) => one.notAfter));
-    const serial = serialNumber(random);
+    const serial = this.#serials.next();
     const scheme = KEY_USE[active.keyType].certificate;
     const tbs = encodeSignedPart({
       kind: 'leaf',

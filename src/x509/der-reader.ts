@@ -35,39 +35,41 @@ export function contextTag(number: number, constructed: boolean): number {
  */
 export class DerReader {
   readonly #input: Buffer;
+  readonly #end: number;
   readonly #depth: number;
-  #offset = 0;
+  #offset: number;
 
-  constructor(input: Uint8Array, depth = 0) {
-    this.#input = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
+  constructor(input: Uint8Array, depth = 0, from = 0, end: number = input.byteLength) {
+    this.#input = Buffer.isBuffer(input) ? input : Buffer.from(input.buffer, input.byteOffset, input.byteLength);
+    this.#offset = from;
+    this.#end = end;
     this.#depth = depth;
     if (depth > LIMITS.derDepth.value) throw derFault('values are nested too deeply');
   }
 
   get done(): boolean {
-    return this.#offset === this.#input.length;
+    return this.#offset === this.#end;
   }
 
   /** Tag byte of the next value, undefined at the end. */
   peek(): number | undefined {
-    return this.#input[this.#offset];
+    return this.#offset < this.#end ? this.#input[this.#offset] : undefined;
   }
 
   /** The next value, which must have the tag. */
   read(tag: number): DerValue {
-    const value = this.next();
-    if (value.tag !== tag) throw derFault('a value has another type than expected');
-    return value;
+    return this.#next(tag);
   }
 
   /** The next value when it has the tag, else undefined. */
   optional(tag: number): DerValue | undefined {
-    return this.peek() === tag ? this.next() : undefined;
+    return this.peek() === tag ? this.#next(tag) : undefined;
   }
 
   /** A reader for the content of the next value, which must have the tag. */
   enter(tag: number): DerReader {
-    return new DerReader(this.read(tag).content, this.#depth + 1);
+    const value = this.#next(tag);
+    return new DerReader(this.#input, this.#depth + 1, value.from, value.to);
   }
 
   end(): void {
@@ -75,22 +77,23 @@ export class DerReader {
   }
 
   next(): DerValue {
+    return this.#next(undefined);
+  }
+
+  #next(wanted: number | undefined): View {
     const start = this.#offset;
     const tag = this.#byte();
     if ((tag & 0x1f) === 0x1f) throw derFault('multi-byte tags are not used in certificates');
     const length = this.#length();
     const from = this.#offset;
-    if (length > this.#input.length - from) throw derFault('a value is longer than its container');
+    if (length > this.#end - from) throw derFault('a value is longer than its container');
     this.#offset = from + length;
-    return {
-      tag,
-      content: this.#input.subarray(from, this.#offset),
-      encoding: this.#input.subarray(start, this.#offset),
-    };
+    if (wanted !== undefined && tag !== wanted) throw derFault('a value has another type than expected');
+    return new View(this.#input, tag, start, from, this.#offset);
   }
 
   #byte(): number {
-    const byte = this.#input[this.#offset];
+    const byte = this.#offset < this.#end ? this.#input[this.#offset] : undefined;
     if (byte === undefined) throw derFault('the encoding ends too early');
     this.#offset++;
     return byte;
@@ -105,6 +108,31 @@ export class DerReader {
     for (let index = 0; index < count; index++) length = (length << 8) | this.#byte();
     if (length < 0x80 || length < 1 << (8 * (count - 1))) throw derFault('a length is not minimal');
     return length;
+  }
+}
+
+/** A value by its place in the input: a certificate has some sixty, and few are looked at as bytes. */
+class View implements DerValue {
+  readonly #input: Buffer;
+  readonly #start: number;
+  readonly tag: number;
+  readonly from: number;
+  readonly to: number;
+
+  constructor(input: Buffer, tag: number, start: number, from: number, to: number) {
+    this.#input = input;
+    this.tag = tag;
+    this.#start = start;
+    this.from = from;
+    this.to = to;
+  }
+
+  get content(): Buffer {
+    return this.#input.subarray(this.from, this.to);
+  }
+
+  get encoding(): Buffer {
+    return this.#input.subarray(this.#start, this.to);
   }
 }
 
@@ -131,12 +159,14 @@ export function readBoolean(value: DerValue): boolean {
 
 /** Content of an INTEGER, checked to be minimal (X.690 §8.3.2). */
 export function readInteger(value: DerValue): Buffer {
-  const [first, second] = value.content;
+  const { content } = value;
+  const first = content[0];
+  const second = content[1];
   if (first === undefined) throw derFault('an integer has at least one byte');
   if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
     throw derFault('an integer is not minimal');
   }
-  return value.content;
+  return content;
 }
 
 /** A small non-negative INTEGER. */
@@ -152,12 +182,26 @@ export function readBitBytes(value: DerValue): Buffer {
   return value.content.subarray(1);
 }
 
-/** Dotted form of an OBJECT IDENTIFIER. */
+const OIDS_KEPT = 256;
+const OID_BYTES_KEPT = 32;
+const oidsRead = new Map<string, string>();
+
+/** Dotted form of an OBJECT IDENTIFIER. The same few come again and again, so they are remembered. */
 export function readOid(value: DerValue): string {
+  const { content } = value;
+  const bytes = content.toString('latin1');
+  const known = oidsRead.get(bytes);
+  if (known !== undefined) return known;
+  const dotted = decodeOid(content);
+  if (oidsRead.size < OIDS_KEPT && content.length <= OID_BYTES_KEPT) oidsRead.set(bytes, dotted);
+  return dotted;
+}
+
+function decodeOid(content: Buffer): string {
   const parts: number[] = [];
   let part = 0;
   let fresh = true;
-  for (const byte of value.content) {
+  for (const byte of content) {
     if (fresh && byte === 0x80) throw derFault('an object identifier is not minimal');
     if (part > 0x1ff_ffff) throw derFault('an object identifier has too large a part');
     part = part * 128 + (byte & 0x7f);

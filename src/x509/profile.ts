@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { contextTag, DerReader, TAG } from './der-reader.ts';
 import { bits, boolean, der, integer, octets, oid, sequence, setOf, time } from './der-writer.ts';
 import { OID } from './oids.ts';
@@ -91,7 +91,7 @@ export function encodeCertificate(
 export function keyId(spki: Uint8Array): Buffer {
   const reader = new DerReader(spki).enter(TAG.sequence);
   reader.read(TAG.sequence);
-  return createHash('sha1').update(reader.read(TAG.bitString).content.subarray(1)).digest();
+  return hash('sha1', reader.read(TAG.bitString).content.subarray(1), 'buffer');
 }
 
 /** A distinguished name of printable attributes, in the order given. */
