@@ -64,7 +64,8 @@ test('preparing again replaces what was prepared, and the key that never signed 
 });
 
 test('the journal and the bundle stay bounded, whatever is commanded', async () => {
-  const authority = await newAuthority(new ManualClock());
+  const clock = new ManualClock();
+  const authority = await newAuthority(clock);
   const rotate = async () => authority.activate('jwt', (await authority.prepare('jwt')).id);
   for (let turn = 1; turn < LIMITS.authoritySlots.value; turn++) await rotate();
   await assert.rejects(rotate(), code('LIMIT_EXCEEDED'));
@@ -72,6 +73,28 @@ test('the journal and the bundle stay bounded, whatever is commanded', async () 
   await authority.taint('jwt', old);
   await authority.revoke('jwt', old);
   await rotate();
+  // Time is not held up by what was commanded.
+  clock.advance(23 * HOUR);
+  await authority.rotateIfDue();
+  assert.equal(
+    (await authority.issueJwtSvid({ id, audience: ['a'], ttlSeconds: 7200 })).kid,
+    inState(authority, 'jwt', 'active'),
+  );
+  assert.ok(authority.states('jwt').length > LIMITS.authoritySlots.value);
+});
+
+test('a key that cannot be deleted holds up neither rotation nor revocation', async () => {
+  class Stubborn extends MemoryKeyManager {
+    override async delete(): Promise<void> {
+      throw new Error('the key service is away');
+    }
+  }
+  const authority = await newAuthority(new ManualClock(), new Stubborn());
+  const old = inState(authority, 'jwt', 'active');
+  await authority.activate('jwt', (await authority.prepare('jwt')).id);
+  await authority.taint('jwt', old);
+  await authority.revoke('jwt', old);
+  assert.equal(authority.states('jwt').length, 1);
 });
 
 test('what is not published is not activated: neither by command nor by time', async () => {

@@ -143,7 +143,12 @@ export class KeySlots implements Closeable {
 
   /** A new key, published, in the place of one that was prepared before. Returns its slot. */
   prepare(kind: AuthorityKind): Promise<Slot> {
-    return this.#command(() => this.#prepare(kind));
+    return this.#command(() => {
+      // By time alone there are never more than a few: what a lifetime makes, expires in one.
+      if (this.of(kind).filter(({ state }) => state !== 'prepared').length >= LIMITS.authoritySlots.value)
+        throw new Fault('LIMIT_EXCEEDED', 'too many authorities of this kind are in the bundle: revoke old ones first');
+      return this.#prepare(kind);
+    });
   }
 
   activate(kind: AuthorityKind, id: string): Promise<Slot> {
@@ -255,8 +260,6 @@ export class KeySlots implements Closeable {
 
   async #prepare(kind: AuthorityKind): Promise<Slot> {
     const others = this.slots.filter((slot) => slot.kind !== kind || slot.state !== 'prepared');
-    if (others.filter((slot) => slot.kind === kind).length >= LIMITS.authoritySlots.value)
-      throw new Fault('LIMIT_EXCEEDED', 'too many authorities of this kind are in the bundle: revoke old ones first');
     const { slot, upstream = [] } = await this.#options.make(kind);
     this.#held.add(slot.keyName);
     try {
@@ -266,7 +269,7 @@ export class KeySlots implements Closeable {
         upstream: merged(this.#contents.upstream, upstream),
       });
     } catch (error) {
-      await this.#options.keyManager.delete(slot.keyName);
+      await this.#options.keyManager.delete(slot.keyName).catch(() => undefined);
       throw error;
     }
     await this.#publish();
@@ -334,7 +337,8 @@ export class KeySlots implements Closeable {
     for (const { keyName } of before.slots) {
       if (next.slots.some((slot) => slot.keyName === keyName)) continue;
       this.#held.delete(keyName);
-      await this.#options.keyManager.delete(keyName);
+      // What was decided is saved; a key that cannot be deleted now signs nothing all the same.
+      await this.#options.keyManager.delete(keyName).catch(() => undefined);
     }
   }
 

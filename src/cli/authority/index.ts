@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { changeAuthorityCommand } from './change.ts';
+import { changeUpstreamCommand } from './change-upstream.ts';
 import { prepareAuthorityCommand } from './prepare.ts';
 import { showAuthoritiesCommand } from './show.ts';
 
@@ -12,6 +13,8 @@ export function authorityCommand(): Command {
     prepareAuthorityCommand('rotate'),
     changeAuthorityCommand('taint'),
     changeAuthorityCommand('revoke'),
+    changeUpstreamCommand('taint'),
+    changeUpstreamCommand('revoke'),
   ];
   for (const verb of verbs) noun.addCommand(verb.exitOverride());
   return noun;
