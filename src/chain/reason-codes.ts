@@ -180,6 +180,7 @@ export const REASON_CODES = {
   },
   AGENT_SOCKET_MISSING: config('there is no agent socket where this process looks for it'),
   AGENT_SOCKET_REFUSED: unavailable('the agent socket cannot be opened: its agent has ended, or this process may not'),
+  FEDERATION_NOT_ALLOWED: denied('the relationship with the trust domain of the peer does not allow this'),
   PEER_REVOKED: unauthenticated('the workload at the other end of the connection has been revoked'),
   CALLER_NOT_AUTHORIZED: denied('this caller may not call this method'),
   AGENT_BANNED: denied('the agent is banned'),

@@ -5,9 +5,11 @@ import { toFault } from '#kernel';
 import { applyCommand } from './apply.ts';
 import { authorityCommand } from './authority/index.ts';
 import { backupCommand, restoreCommand, upgradeCommand } from './backup.ts';
+import { bundleCommand } from './bundle/index.ts';
 import { doctorCommand } from './doctor.ts';
 import { entryCommand } from './entry/index.ts';
 import { explainCommand } from './explain/index.ts';
+import { federationCommand } from './federation/index.ts';
 import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
 import { receiptsCommand } from './receipts.ts';
@@ -49,7 +51,7 @@ const GROUPS: readonly (readonly [string, () => readonly Command[]])[] = [
     'Understand:',
     () => [whyCommand(), explainCommand(), receiptsCommand(), statusCommand(), doctorCommand(), ledgerCommand()],
   ],
-  ['Change:', () => [applyCommand(), entryCommand(), authorityCommand()]],
+  ['Change:', () => [applyCommand(), entryCommand(), authorityCommand(), bundleCommand(), federationCommand()]],
   ['Keep:', () => [backupCommand(), restoreCommand(), upgradeCommand()]],
   ['Single processes (hauberk up starts them for you):', processCommands],
 ];

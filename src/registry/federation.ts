@@ -12,7 +12,8 @@ export function parseFederation(trustDomain: string, key: string, body: unknown)
   if (profile.type === 'https_spiffe' && !isSpiffeIdText(profile.endpointSpiffeId))
     throw invalid('profile https_spiffe needs the SPIFFE ID of the endpoint');
   for (const id of allow?.ids ?? [])
-    if (!id.startsWith(`spiffe://${key}/`)) throw invalid('an id that it allows is of another trust domain');
+    if (!isSpiffeIdText(id.replace(/\/\*$/, '')) || !id.startsWith(`spiffe://${key}/`))
+      throw invalid('an id that it allows is no SPIFFE ID of the other trust domain, with or without /* at its end');
   return {
     trustDomain: key,
     bundleEndpointUrl: body.bundleEndpointUrl,

@@ -43,6 +43,7 @@ export async function admit(
   const audience = options.identity.svid().id.trustDomain;
   const user = await verifyRequestingUser(options, request.headers, audience);
   noteUser(facts, user.txnToken);
+  if (user.txnToken !== undefined) options.enforcement.allowances.assertTenant(peer.id, user.txnToken.tenant);
   const txn = facts.txn ?? newTxn(options.random);
   const parentSpan = parentSpanOf(request.headers.traceparent?.toString(), txn);
   if (parentSpan !== undefined) facts.parentSpan = parentSpan;

@@ -72,6 +72,26 @@ test('a revocation stands for what began in its second or before; that of a work
   enforcement.assertPeer(SpiffeId.parse('spiffe://bank-b/w'));
 });
 
+test('a relationship allows the ids, tenants and actions that it lists; without a list all, without a relationship policies alone', () => {
+  const enforcement = new Enforcement();
+  const relation = (allow?: object): Sent => ['Federation', 'partner', { trustDomain: 'partner', allow }];
+  const refused = { code: 'FEDERATION_NOT_ALLOWED' };
+  const id = (path: string, trustDomain = 'partner') => SpiffeId.parse(`spiffe://${trustDomain}${path}`);
+  const ids = ['spiffe://partner/batch/*', 'spiffe://partner/web'];
+  enforcement.apply(update([relation({ ids, tenants: ['partner'], actions: [] })]));
+  for (const path of ['/web', '/batch/night']) enforcement.assertPeer(id(path));
+  for (const path of ['/batch', '/webs', '/other', '/batchs/x'])
+    assert.throws(() => enforcement.assertPeer(id(path)), refused, path);
+  enforcement.allowances.assertTenant(id('/web'), 'partner');
+  assert.throws(() => enforcement.allowances.assertTenant(id('/web'), 'bank-a'), refused);
+  assert.throws(() => enforcement.allowances.assertAction(id('/web'), 'account:read'), refused);
+  enforcement.assertPeer(id('/other', 'bank-a'));
+  enforcement.allowances.assertTenant(id('/other', 'elsewhere'), 'bank-a');
+  enforcement.apply(update([relation()]));
+  enforcement.assertPeer(id('/other'));
+  enforcement.allowances.assertAction(id('/web'), 'account:read');
+});
+
 test('listeners are told after each update and not after they left', () => {
   const enforcement = new Enforcement();
   let told = 0;

@@ -3,6 +3,7 @@ import { type CedarEngine, compileCedar, compileReach, type Reach } from '#polic
 import type { SpiffeId } from '#spiffe';
 import type { CedarPolicyResource, MinterResource, RevocationResource, ServiceResource } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import { FederationAllowances } from './federation-allowance.ts';
 import { Resources } from './resources.ts';
 
 /** Whom or what a revocation can be about. */
@@ -19,6 +20,7 @@ export class Enforcement {
   readonly #reach = new Map<string, Reach>();
   readonly #cedar = new Map<string, CedarEngine | undefined>();
   readonly #listeners = new Set<() => void>();
+  #allowances = new FederationAllowances([]);
 
   /** Policies are compiled when they change, not when they are asked. Throws when the update cannot be read: then nothing of it counts. */
   apply(update: ResourceUpdate): void {
@@ -29,6 +31,10 @@ export class Enforcement {
       this.#reach.set(trustDomain, compileReach(this.#resources.list('AuthorizationPolicy', trustDomain)));
     if (isFirst || changed.has('CedarPolicy'))
       this.#cedar.set(trustDomain, compile(this.#resources.list('CedarPolicy', trustDomain)));
+    if (isFirst || changed.has('Federation')) {
+      const relations = [...this.#resources.trustDomains].flatMap((name) => this.#resources.list('Federation', name));
+      this.#allowances = new FederationAllowances(relations);
+    }
     for (const listener of [...this.#listeners]) listener();
   }
 
@@ -64,8 +70,14 @@ export class Enforcement {
     });
   }
 
-  /** Throws `PEER_REVOKED`. */
+  /** What relationships of this workload's trust domains let others do. */
+  get allowances(): FederationAllowances {
+    return this.#allowances;
+  }
+
+  /** Throws `PEER_REVOKED`, `FEDERATION_NOT_ALLOWED`. */
   assertPeer(id: SpiffeId): void {
+    this.#allowances.assertPeer(id);
     if (this.isRevoked(id.trustDomain, { workload: id.toString(), since: 0 }))
       throw new Fault('PEER_REVOKED', 'the workload at the other end has been revoked');
   }

@@ -12,6 +12,21 @@ export interface GuardedResource {
 /** What the question leaves in the ledger. */
 export type GuardFacts = Pick<Receipt, 'effect' | 'code' | 'action' | 'resource'> & Partial<Pick<Receipt, 'rule'>>;
 
+/** What a peer of another trust domain may do by the relationship; a refusal leaves a receipt. Throws `FEDERATION_NOT_ALLOWED`. */
+export function guardFederated(
+  judge: () => void,
+  action: string,
+  resource: GuardedResource,
+  note: (facts: GuardFacts) => void,
+): void {
+  try {
+    judge();
+  } catch (error) {
+    note({ action, resource: nameOf(resource), effect: 'deny', code: 'FEDERATION_NOT_ALLOWED' });
+    throw error;
+  }
+}
+
 /**
  * The domain question: may this workload, for this user, do this to this resource of this tenant? The principal is the user; without one it is the
  * workload, and never one in the other's place. No engine is a deny. Throws `RESOURCE_NOT_PERMITTED`, `POLICY_ERROR` or `POLICY_UNAVAILABLE`.
@@ -23,7 +38,7 @@ export function guard(
   resource: GuardedResource,
   note: (facts: GuardFacts) => void,
 ): void {
-  const asked = { action, resource: `${resource.type}::"${resource.id}"` };
+  const asked = { action, resource: nameOf(resource) };
   const decision = engine?.authorize({
     principal:
       authority.user === undefined
@@ -56,4 +71,8 @@ export function guard(
         : 'RESOURCE_NOT_PERMITTED';
   note({ ...asked, effect: 'deny', code, ...(decision?.rule === undefined ? {} : { rule: decision.rule }) });
   throw new Fault(code, reasonCode(code).meaning);
+}
+
+function nameOf({ type, id }: GuardedResource): string {
+  return `${type}::"${id}"`;
 }

@@ -4,7 +4,7 @@ import type { Admitted } from './admit.ts';
 import { bodyReader, parseBody } from './body.ts';
 import type { Database } from './database.ts';
 import type { FetchInit, FetchResponse } from './fetch.ts';
-import { type GuardedResource, guard } from './guard.ts';
+import { type GuardedResource, type GuardFacts, guard, guardFederated } from './guard.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { type Facts, newReceipt } from './service-receipt.ts';
 import { runTransaction, type Transaction } from './transaction.ts';
@@ -65,9 +65,10 @@ export function guardedRequest(options: ServeOptions, admitted: Admitted, underw
       const startedAt = new Date(options.clock.now()).toISOString();
       const { rule: _reach, ...link } = facts;
       const about = { ...link, kind: 'guard' as const, span: newSpan(options.random), parentSpan: span, startedAt };
-      guard(options.enforcement.cedar(admitted.audience), authority, action, resource, (asked) =>
-        report(newReceipt(options, { ...about, ...asked })),
-      );
+      const note = (asked: GuardFacts): void => report(newReceipt(options, { ...about, ...asked }));
+      const { allowances } = options.enforcement;
+      guardFederated(() => allowances.assertAction(admitted.peer.id, action), action, resource, note);
+      guard(options.enforcement.cedar(admitted.audience), authority, action, resource, note);
     },
     transaction: (database, work) => runTransaction(database, { token, traceparent }, work, signal),
   };

@@ -8,6 +8,7 @@ import { peerChain } from '#wire';
 import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
 import { authoritiesService } from './api/authorities.ts';
+import { federationsService } from './api/federations.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -80,7 +81,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
     const endpoints = life.own(new PublicEndpoints(state, log));
     const federation = life.own(new FederationFollower({ state, clock, log, ...webRootsOf(options) }));
-    const services = [adminService(state, () => `${sync.host}:${sync.port}`), authoritiesService(state)];
+    const services = [
+      adminService(state, () => `${sync.host}:${sync.port}`),
+      authoritiesService(state),
+      federationsService(state, federation),
+    ];
     life.own(
       await serveUnix({
         path: options.adminSocket,

@@ -8,6 +8,7 @@ import type { AgentNode, Entitlement } from '../node.ts';
 const OWN: readonly ResourceKind[] = [
   'TrustDomain',
   'Bundle',
+  'Federation',
   'Service',
   'Minter',
   'AuthorizationPolicy',

@@ -1,4 +1,4 @@
-import { type Clock, type Closeable, Fault, faultCode, type Log, type Scheduled } from '#kernel';
+import { type Clock, type Closeable, Fault, faultCode, type Log, type Scheduled, unixSeconds } from '#kernel';
 import { takeFetchedBundle } from '#registry';
 import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid } from '#spiffe';
 import type { BundleResource, FederationResource } from '#wire';
@@ -12,6 +12,14 @@ export interface FederationFollowerOptions {
   readonly log: Log;
   /** PEM of roots for `https_web`, in place of the system's. */
   readonly webRoots?: string;
+}
+
+/** How the last attempts went, since this server started. */
+export interface FederationOutcome {
+  /** Unix seconds. */
+  readonly refreshedAt?: number;
+  /** Of the last attempt, when it failed. */
+  readonly code?: string;
 }
 
 interface Followed {
@@ -29,6 +37,7 @@ const WITHOUT_HINT_MILLIS = 5 * MINUTE_MILLIS;
 export class FederationFollower implements Closeable {
   readonly #options: FederationFollowerOptions;
   readonly #followed = new Map<string, Followed>();
+  readonly #outcomes = new Map<string, FederationOutcome>();
   readonly #stop = new AbortController();
   readonly #unsubscribe: () => void;
 
@@ -58,6 +67,22 @@ export class FederationFollower implements Closeable {
 
   /** Fetches now. Throws `NOT_FOUND`, `FEDERATION_BUNDLE_STALE` and what `fetchBundle` throws. */
   async refresh(trustDomain: string, other: string): Promise<BundleResource> {
+    const key = `${trustDomain} ${other}`;
+    try {
+      const bundle = await this.#fetch(trustDomain, other);
+      this.#outcomes.set(key, { refreshedAt: unixSeconds(this.#options.clock) });
+      return bundle;
+    } catch (error) {
+      this.#outcomes.set(key, { ...this.#outcomes.get(key), code: faultCode(error) ?? 'INTERNAL_ERROR' });
+      throw error;
+    }
+  }
+
+  outcome(trustDomain: string, other: string): FederationOutcome | undefined {
+    return this.#outcomes.get(`${trustDomain} ${other}`);
+  }
+
+  async #fetch(trustDomain: string, other: string): Promise<BundleResource> {
     const { state } = this.#options;
     const federation = state.registry.find<FederationResource>('Federation', trustDomain, other);
     if (federation === undefined) throw new Fault('NOT_FOUND', 'no relationship with this trust domain');
@@ -97,6 +122,7 @@ export class FederationFollower implements Closeable {
 
   #forget(key: string): void {
     this.#followed.get(key)?.timer?.cancel();
+    this.#outcomes.delete(key);
     this.#followed.delete(key);
   }
 

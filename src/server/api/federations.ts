@@ -1,0 +1,60 @@
+import { Fault } from '#kernel';
+import { setFederatedBundle } from '#registry';
+import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { parseBundle, parseTrustDomain } from '#spiffe';
+import type { BundleResource, FederationResource } from '#wire';
+import { FederationsDefinition, type Relationship } from '#wire/gen/hauberk_federations';
+import { bundleDocument, bundleResource } from '../federation/bundle-document.ts';
+import type { FederationFollower } from '../federation/federation-follower.ts';
+import type { State } from '../state.ts';
+
+/** `hauberk.admin.v1.Federations`: on the operators' socket. */
+export function federationsService(state: State, follower: FederationFollower): ServiceBinding<PeerCredentials> {
+  const { registry } = state;
+  const known = (trustDomain: string, other: string) =>
+    registry.find<BundleResource>('Bundle', trustDomain, other === '' ? trustDomain : other);
+  const relationship = (trustDomain: string, body: FederationResource, lastUsedAt = 0): Relationship => {
+    const { bundleEndpointProfile: profile, owner = '' } = body;
+    const bundle = known(trustDomain, body.trustDomain);
+    const { refreshedAt = 0, code = '' } = follower.outcome(trustDomain, body.trustDomain) ?? {};
+    return {
+      trustDomain: body.trustDomain,
+      url: body.bundleEndpointUrl,
+      profile: profile.type,
+      endpointSpiffeId: profile.type === 'https_spiffe' ? profile.endpointSpiffeId : '',
+      owner,
+      sequence: BigInt(bundle?.sequence ?? 0),
+      x509Authorities: bundle?.x509Authorities.length ?? 0,
+      refreshedAt: BigInt(refreshedAt),
+      lastUsedAt: BigInt(lastUsedAt),
+      code,
+    };
+  };
+  return bindService<typeof FederationsDefinition, PeerCredentials>(FederationsDefinition, {
+    list: async ({ trustDomain }) => {
+      state.trustDomain(trustDomain);
+      const all = registry.list<FederationResource>('Federation', trustDomain);
+      const uses = (await registry.uses(trustDomain)).filter(({ kind }) => kind === 'Federation');
+      const lastUse = new Map(uses.map(({ key, lastUsedAt }) => [key, lastUsedAt]));
+      return { relationships: all.map(({ key, body }) => relationship(trustDomain, body, lastUse.get(key))) };
+    },
+    refresh: async ({ trustDomain, other }) => {
+      state.trustDomain(trustDomain);
+      const { sequence } = await follower.refresh(trustDomain, other);
+      return { sequence: BigInt(sequence) };
+    },
+    showBundle: async ({ trustDomain, other }) => {
+      state.trustDomain(trustDomain);
+      const bundle = known(trustDomain, other);
+      if (bundle === undefined) throw new Fault('NOT_FOUND', 'no bundle of this trust domain is known');
+      return { trustDomain, other, document: bundleDocument(bundle) };
+    },
+    setBundle: async ({ trustDomain, other, document }, { caller: { uid, pid } }) => {
+      state.trustDomain(trustDomain);
+      const resource = bundleResource(parseBundle(document, parseTrustDomain(other)), known(trustDomain, other));
+      const by = `operator uid ${uid} pid ${pid}`;
+      await state.commit(trustDomain, (draft) => setFederatedBundle(draft, trustDomain, resource), by);
+      return { sequence: BigInt(resource.sequence) };
+    },
+  });
+}
