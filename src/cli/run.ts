@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { Fault } from '#kernel';
-import { connectSupervisor, spawnChild } from '#up';
+import { connectSupervisor, type SupervisorClient, spawnChild } from '#up';
 import { findRunDirectory, type TargetOptions, withTarget } from './target.ts';
 
 export function runCommand(): Command {
@@ -34,6 +34,7 @@ async function run(command: readonly string[], service: string, runDirectory: st
   try {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void child.stop());
     await supervisor.register(child.pid, service);
+    await warnWithoutIdentity(supervisor, child.pid, service);
     child.go();
     const { status, signal } = await child.exited;
     return status ?? 128 + (signal === null ? 0 : constants.signals[signal]);
@@ -41,6 +42,15 @@ async function run(command: readonly string[], service: string, runDirectory: st
     await child.stop();
     await supervisor.close();
   }
+}
+
+/** A program without an identity may be what is wanted, so it runs; that it has none should surprise nobody. */
+async function warnWithoutIdentity(supervisor: SupervisorClient, pid: number, service: string): Promise<void> {
+  const { matching, nearest } = await supervisor.explain(pid);
+  if (matching.length > 0) return;
+  const [near] = nearest;
+  const hint = near === undefined ? '' : `; the nearest gives ${near.spiffeId} and asks for ${near.missing.join(' ')}`;
+  process.stderr.write(`hauberk: no entry gives ${service} an identity${hint}\n`);
 }
 
 function stringsOf(env: NodeJS.ProcessEnv): Record<string, string> {

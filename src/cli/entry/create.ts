@@ -1,66 +1,41 @@
 import { Command } from 'commander';
 import { parseDocument } from '#config';
-import { randomHex, systemRandom } from '#kernel';
-import { SpiffeId } from '#spiffe';
+import { Fault } from '#kernel';
 import { print, type TargetOptions, withAdmin, withTarget } from '../target.ts';
+import { type EntryWords, entryDocument } from './entry-document.ts';
 
-interface Options extends TargetOptions {
-  readonly spiffeId: string;
-  readonly parentId: string;
-  readonly selector: readonly string[];
-  readonly name?: string;
-  readonly ttl?: string;
-  readonly dns?: readonly string[];
-  readonly federatesWith?: readonly string[];
-  readonly owner?: string;
-}
-
+/** Options are named after those of `spire-server entry create`. */
 export function createEntryCommand(): Command {
   return withTarget(new Command('create'))
     .description('create an entry')
     .requiredOption('--spiffe-id <id>', 'identity to give')
     .requiredOption('--parent-id <id>', 'agent, or the node alias of its join token')
     .requiredOption('--selector <type:value...>', 'what must be seen of the process; all of them')
-    .option('--name <name>', 'name of the entry')
-    .option('--ttl <duration>', 'lifetime of its X509-SVIDs, such as 30m')
-    .option('--dns <name...>', 'DNS names')
-    .option('--federates-with <trust domain...>', 'bundles that the workload is given too')
+    .option('--entry-id <name>', 'name of the entry; made of its path when left out')
     .option('--owner <owner>', 'who answers for it')
-    .action((options: Options) =>
+    .option('--x509-svid-ttl <duration>', 'lifetime of its X509-SVIDs, such as 30m')
+    .option('--jwt-svid-ttl <duration>', 'lifetime of its JWT-SVIDs, such as 5m')
+    .option('--dns <name...>', 'DNS names in its X509-SVIDs')
+    .option('--federates-with <trust domain...>', 'bundles that the workload is given too')
+    .option('--hint <text>', 'tells the workload what this identity is for')
+    .option('--entry-expiry <time>', 'from when it does not exist, such as 2030-01-31T00:00:00Z')
+    .option('--admin', 'may call the administrative methods of the server')
+    .option('--downstream', 'may ask for an intermediate authority')
+    .option('--store-svid', 'for a secret store; never given to a workload that asks')
+    .action((options: TargetOptions & EntryWords) =>
       withAdmin(options, async (admin) => {
         const document = entryDocument(options);
         parseDocument(document);
+        const [planned] = await admin.apply([document], { dryRun: true });
+        if (planned === undefined || planned.verb !== 'created')
+          throw new Fault(
+            'ALREADY_EXISTS',
+            `there is an entry ${options.entryId ?? ''} already; change it with "hauberk entry apply"`,
+          );
         const [change] = await admin.apply([document]);
         print(
-          change === undefined
-            ? 'nothing to change'
-            : `${change.verb} Entry ${change.key} at revision ${change.revision}`,
+          `created Entry ${planned.key} in ${planned.trustDomain} at revision ${change?.revision ?? planned.revision}`,
         );
       }),
     );
-}
-
-function entryDocument(options: Options): object {
-  const { trustDomain, path } = SpiffeId.parse(options.spiffeId);
-  const derived = `${path
-    .slice(1)
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9.]+/g, '-')}-${randomHex(systemRandom, 4)}`;
-  return {
-    apiVersion: 'hauberk.dev/v1',
-    kind: 'Entry',
-    metadata: { name: options.name ?? derived, trustDomain, ...given('owner', options.owner) },
-    spec: {
-      spiffeId: options.spiffeId,
-      parentId: options.parentId,
-      selectors: options.selector,
-      ...given('x509SvidLifetime', options.ttl),
-      ...given('dnsNames', options.dns),
-      ...given('federatesWith', options.federatesWith),
-    },
-  };
-}
-
-function given(key: string, value: unknown): object {
-  return value === undefined ? {} : { [key]: value };
 }
