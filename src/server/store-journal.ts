@@ -8,8 +8,14 @@ const KEY = 'authority';
 /** The journal of an authority as a log of the store: the revision of the log is the version, so that the servers of one store agree. */
 export function storeJournal(store: Store, trustDomain: TrustDomain, isShared = false): AuthorityJournal {
   const log = journalLog(trustDomain);
+  let seen: JournalRecord | undefined;
   return {
-    load: async () => parse(await newest(store, log)),
+    load: async () => {
+      // What came since is asked for, not the whole log.
+      const body = await newest(store, log, seen?.version ?? 0);
+      if (body !== undefined) seen = parseJournal(JSON.stringify(body));
+      return seen;
+    },
     save: async (record, expected) => {
       const changes = [{ kind: 'Journal', key: KEY, body: record } as const];
       if (!(await store.commit({ logs: [{ log, expected, changes }] })))
@@ -25,12 +31,8 @@ function watch(store: Store, log: string, listener: () => void): () => void {
   });
 }
 
-async function newest(store: Store, log: string): Promise<unknown> {
-  const since = await store.since(log, 0);
+async function newest(store: Store, log: string, revision: number): Promise<unknown> {
+  const since = await store.since(log, revision);
   const found = since.kind === 'changes' ? since.changes : since.resources;
   return found.findLast(({ key }) => key === KEY)?.body ?? undefined;
-}
-
-function parse(body: unknown): JournalRecord | undefined {
-  return body === undefined ? undefined : parseJournal(JSON.stringify(body));
 }
