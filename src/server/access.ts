@@ -1,17 +1,13 @@
 import { Fault } from '#kernel';
 import type { AgentRecord } from '#registry';
-import type { SpiffeId } from '#spiffe';
+import type { VerifiedX509Svid } from '#spiffe';
 
 /** Who calls the sync listener: a connection of one trust domain, with or without a verified agent SVID. */
 export interface SyncCaller {
   /** The name that the client sent as SNI, which selected the server's certificate. */
   readonly trustDomain: string;
-  readonly peer?: {
-    readonly id: SpiffeId;
-    readonly serial: string;
-    /** Of the certificates that it was verified by: milliseconds since the epoch. */
-    readonly notAfter: number;
-  };
+  /** Judges the certificate at this moment; throws when it is worth nothing. Absent for a client without one. */
+  readonly peer?: () => VerifiedX509Svid;
 }
 
 type CallerClass = 'anyone' | 'agent';
@@ -42,17 +38,25 @@ export function assertTrustDomain(caller: SyncCaller, named: string): void {
 export function assertAgent(
   method: string,
   { trustDomain, peer }: SyncCaller,
-  now: number,
   find: (id: string) => AgentRecord | undefined,
 ): AgentRecord {
   if (ACCESS[method] !== 'agent') throw new Fault('AGENT_NOT_AUTHORIZED', 'this method is not open to agents');
-  const agent = peer === undefined ? undefined : find(peer.id.toString());
-  if (peer === undefined || agent === undefined || agent.trustDomain !== trustDomain)
+  const verified = peer === undefined ? undefined : judge(peer);
+  const agent = verified === undefined ? undefined : find(`${verified.id}`);
+  if (verified === undefined || agent === undefined || agent.trustDomain !== trustDomain)
     throw new Fault('AGENT_NOT_ATTESTED', 'the agent has not attested');
   if (agent.banned) throw new Fault('AGENT_BANNED', 'the agent is banned');
-  if (now >= peer.notAfter) throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent has expired');
+  const { serial } = verified.leaf;
   // A copied key shows when two holders renew: only the last two certificates are current.
-  if (peer.serial !== agent.serial && peer.serial !== agent.previousSerial)
+  if (serial !== agent.serial && serial !== agent.previousSerial)
     throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent is not its current one');
   return agent;
+}
+
+function judge(peer: () => VerifiedX509Svid): VerifiedX509Svid {
+  try {
+    return peer();
+  } catch (cause) {
+    throw new Fault('AGENT_NOT_ATTESTED', 'the certificate of the agent is not valid at this time', { cause });
+  }
 }

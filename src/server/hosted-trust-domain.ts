@@ -30,6 +30,7 @@ export class HostedTrustDomain implements Closeable {
   readonly #key: KeyObject = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
   #context: SecureContext | undefined;
   #identity: ServerIdentity | undefined;
+  #bundles: { readonly of: object; readonly set: X509BundleSet } | undefined;
   #timer: Scheduled | undefined;
 
   private constructor(name: TrustDomain, authority: Authority, clock: Clock) {
@@ -63,8 +64,12 @@ export class HostedTrustDomain implements Closeable {
   }
 
   bundles(): X509BundleSet {
-    const ders = this.bundle().x509Authorities.map((text) => Buffer.from(text, 'base64'));
-    return new Map([[this.name, x509Bundle(this.name, ders)]]);
+    const bundle = this.authority.bundle();
+    if (this.#bundles?.of === bundle) return this.#bundles.set;
+    const ders = bundle.x509Authorities.map((text) => Buffer.from(text, 'base64'));
+    const set = new Map([[this.name, x509Bundle(this.name, ders)]]);
+    this.#bundles = { of: bundle, set };
+    return set;
   }
 
   /** The server's certificate in this trust domain; undefined when it has expired and a new one is under way. */

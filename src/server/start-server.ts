@@ -3,7 +3,6 @@ import type { TLSSocket } from 'node:tls';
 import type { NodeAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, LogThreshold, type Random } from '#kernel';
 import { serveTls, serveUnix } from '#rpc';
-import { verifyX509Svid } from '#spiffe';
 import { peerChain } from '#wire';
 import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
@@ -15,6 +14,7 @@ import { Connections } from './connections.ts';
 import { FederationFollower } from './federation/federation-follower.ts';
 import { type EndpointKind, PublicEndpoints } from './federation/public-endpoints.ts';
 import { nodeAttestors } from './node-attestors.ts';
+import { PeerVerification } from './peer-verification.ts';
 import { AgentPruning } from './prune-agents.ts';
 import type { Gate } from './spire/bind.ts';
 import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
@@ -162,8 +162,8 @@ function identify(state: State, socket: TLSSocket, { clock, connections }: Recep
   const hosted = state.trustDomain(typeof name === 'string' ? name : '');
   const chain = peerChain(socket);
   if (chain.length === 0) return { trustDomain: hosted.name };
-  const question = { chain, bundles: hosted.bundles(), at: clock.now(), purpose: 'client' } as const;
-  const { id, leaf, notAfter } = verifyX509Svid(question);
-  connections.accept(socket).isOf(`${id}`);
-  return { trustDomain: hosted.name, peer: { id, serial: leaf.serial, notAfter } };
+  const peer = new PeerVerification(chain);
+  const judge = () => peer.at(clock.now(), hosted);
+  connections.accept(socket).isOf(`${judge().id}`);
+  return { trustDomain: hosted.name, peer: judge };
 }

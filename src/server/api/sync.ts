@@ -29,7 +29,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
   const { registry } = state;
   const agentOf = (method: string, caller: SyncCaller, named: string): AgentRecord => {
     assertTrustDomain(caller, named);
-    return assertAgent(method, caller, state.options.clock.now(), (id) => registry.findAgent(id));
+    return assertAgent(method, caller, (id) => registry.findAgent(id));
   };
   return bindService<typeof AgentSyncDefinition, SyncCaller>(AgentSyncDefinition, {
     attest: async (request, { caller, signal }) => {
@@ -45,7 +45,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
     attestNode: (requests, { caller, signal }) => attestByStream(state, caller, requests, signal),
     renew: async (request, { caller }) => {
       const agent = agentOf('renew', caller, request.trustDomain);
-      const renewed = await state.nodes.renew(agent, caller.peer?.serial ?? agent.serial, request.csr);
+      const renewed = await state.nodes.renew(agent, caller.peer?.().leaf.serial ?? agent.serial, request.csr);
       return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { faultCode } from '#kernel';
 import { AgentDefinition } from '#wire/gen/spire/api/server/agent';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
+import { LocalAuthorityDefinition } from '#wire/gen/spire/api/server/localauthority';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { AgentMask } from '#wire/gen/spire/api/types';
 import { createCertificateRequest, parseCertificate } from '#x509';
@@ -194,6 +195,30 @@ test('agents that have been gone for a week are forgotten, banned ones never', (
       clock.advance(3 * 3_600_000);
       while ((await count()) !== 1);
       while ((await spire.receipts('agent', 'allow'))[0]?.action !== 'prune');
+    },
+    { clock },
+  );
+});
+
+test('a certificate is judged on every call: one that has expired, or whose CA was revoked, is worth nothing on an open connection', () => {
+  const clock = manualClock();
+  return withSpire(
+    async (spire) => {
+      const status = { currentBundleSerial: 0n, agentVersion: '' };
+      const revoked = spire.tls(AgentDefinition, await spire.attest());
+      await revoked.postStatus(status);
+      const authorities = spire.local(LocalAuthorityDefinition);
+      const { active } = await authorities.getX509AuthorityState({});
+      const { preparedAuthority } = await authorities.prepareX509Authority({});
+      await authorities.activateX509Authority({ authorityId: preparedAuthority?.authorityId ?? '' });
+      await authorities.taintX509Authority({ authorityId: active?.authorityId ?? '' });
+      await revoked.postStatus(status);
+      await authorities.revokeX509Authority({ authorityId: active?.authorityId ?? '' });
+      await assert.rejects(revoked.postStatus(status), code('AGENT_NOT_ACTIVE'));
+      const expiring = spire.tls(AgentDefinition, await spire.attest());
+      await expiring.postStatus(status);
+      clock.advance(3_600_000);
+      await assert.rejects(expiring.postStatus(status), code('AGENT_EXPIRED'));
     },
     { clock },
   );

@@ -1,6 +1,7 @@
 import { Fault, isFault } from '#kernel';
 import type { AgentRecord } from '#registry';
-import { type VerifiedX509Svid, verifyX509Svid } from '#spiffe';
+import type { VerifiedX509Svid } from '#spiffe';
+import type { PeerVerification } from '../peer-verification.ts';
 import type { State } from '../state.ts';
 import { accessOf, type CallerClass } from './access.ts';
 import type { SpireCaller } from './caller.ts';
@@ -16,8 +17,6 @@ export interface Authorized {
   /** Of the agent's certificate. */
   readonly serial?: string;
 }
-
-type TlsCaller = Extract<SpireCaller, { readonly kind: 'tls' }>;
 
 /**
  * Judges a caller for one call: by the table of access, and by what its certificate is worth at this moment, whatever it was worth at the
@@ -38,11 +37,11 @@ export async function authorize(
     return { trustDomain, as: 'local', by: `operator uid ${uid} pid ${pid}`, address: undefined, agent: undefined };
   }
   const anonymous = { trustDomain, by: caller.address, address: caller.address, agent: undefined };
-  if (caller.chain.length === 0) {
+  if (caller.peer === undefined) {
     if (allow.includes('any')) return { ...anonymous, as: 'any' };
     throw allow.includes('agent') ? new Fault('AGENT_NOT_ATTESTED', 'the caller presented no certificate') : refused();
   }
-  const { id, leaf } = verify(state, caller);
+  const { id, leaf } = verify(state, trustDomain, caller.peer);
   if (allow.includes('any')) return { ...anonymous, by: `${id}`, as: 'any' };
   const asEntry = (['admin', 'downstream'] as const).find(
     (flag) => allow.includes(flag) && hasEntry(state, trustDomain, `${id}`, flag),
@@ -58,14 +57,17 @@ function hasEntry(state: State, trustDomain: string, id: string, flag: 'admin' |
   return state.registry.filterEntries(trustDomain, { spiffeId: id }).some(({ body }) => body[flag] === true);
 }
 
-function verify(state: State, { trustDomain, chain }: TlsCaller): VerifiedX509Svid {
-  const hosted = state.trustDomain(trustDomain);
+function verify(state: State, trustDomain: string, peer: PeerVerification): VerifiedX509Svid {
   try {
-    return verifyX509Svid({ chain, bundles: hosted.bundles(), at: state.options.clock.now(), purpose: 'client' });
+    return peer.at(state.options.clock.now(), state.trustDomain(trustDomain));
   } catch (error) {
     // An agent attests again when it hears this, and only then.
     if (isFault(error) && error.code === 'PEER_CERTIFICATE_EXPIRED')
       throw new Fault('AGENT_EXPIRED', 'the certificate of the caller has expired', { cause: error });
+    if (isFault(error) && error.code === 'PEER_CHAIN_UNTRUSTED')
+      throw new Fault('AGENT_NOT_ACTIVE', 'the certificate of the caller does not chain to the bundle', {
+        cause: error,
+      });
     throw error;
   }
 }
