@@ -204,3 +204,16 @@ test('A-22: the default identity is the one of the highest priority, then of the
       ],
     );
   }));
+
+test('an SVID is issued once, however often it is asked for', () =>
+  withHouse(async ({ workload, admin }) => {
+    const client = workload(SpiffeWorkloadAPIDefinition);
+    const [one] = (await first(client.fetchX509SVID({}))).svids;
+    for (let round = 0; round < 5; round++) {
+      const [again] = (await first(client.fetchX509SVID({}))).svids;
+      assert.deepEqual(again?.x509Svid, one?.x509Svid);
+    }
+    const { receiptsJson } = await admin.receipts({ limit: 100, kind: 'identity', effect: '' });
+    const issued = receiptsJson.map((json) => JSON.parse(json)).filter(({ action }) => action === 'x509-svid:issue');
+    assert.equal(issued.length, 1);
+  }));

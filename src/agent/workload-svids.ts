@@ -55,7 +55,7 @@ export class WorkloadSvids {
     if (this.#goodFor.get(svid) === bundle) return 'good';
     if (isTainted(svid.chain, bundle.taintedX509Authorities)) return 'replace';
     try {
-      verifyAgainst(bundle, svid.chain, svid.notBefore);
+      verifyAgainst(bundle, svid.chain, this.#options.clock.now());
     } catch {
       return 'void';
     }
