@@ -1,8 +1,8 @@
-import { attestProcess, type Process, type WorkloadAttestor } from '#attestation';
+import type { Process, WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
 import { isAlive, type PeerCredentials } from '#rpc';
-import { formatSelector } from '#spiffe';
 import type { EntryResource } from '#wire';
+import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
 import type { Membership } from './membership.ts';
 import { ReceiptQueue } from './receipt-queue.ts';
@@ -31,25 +31,29 @@ export function firstExpiry(entitled: readonly Entitlement[]): number {
   return Math.min(...entitled.map(({ entry }) => expiryOf(entry)));
 }
 
-const ATTESTATION_MILLIS = 5000;
-
 /** What the agent's services share: who a caller is, what it may have, and the receipts on their way to the server. */
 export class AgentNode implements Closeable {
   readonly options: NodeOptions;
   readonly receipts: ReceiptQueue;
   readonly #denials: Denials;
+  readonly #attestations: Attestations;
 
   constructor(options: NodeOptions) {
     const { memberships, clock, random, log } = options;
     this.options = options;
+    this.#attestations = new Attestations(options.attestors, clock);
     this.receipts = new ReceiptQueue(memberships, log);
     this.#denials = new Denials({ receipts: this.receipts, trustDomain: memberships[0].name, clock, random });
   }
 
   /** Selectors of a process, `type:value`, by the attestors; within a deadline, so that none holds up another. */
-  async selectors(process: Process): Promise<ReadonlySet<string>> {
-    const signal = AbortSignal.timeout(ATTESTATION_MILLIS);
-    return new Set((await attestProcess(this.options.attestors, process, signal)).map(formatSelector));
+  selectors(process: Process): Promise<ReadonlySet<string>> {
+    return this.#attestations.attest(process);
+  }
+
+  /** Something has changed that attestors tell of. */
+  attestAnew(): void {
+    this.#attestations.forget();
   }
 
   /**
@@ -61,14 +65,9 @@ export class AgentNode implements Closeable {
     return this.options.memberships
       .flatMap((membership) =>
         membership.resources
-          .entries()
-          .filter(
-            (entry) =>
-              entry.storeSvid !== true &&
-              now < expiryOf(entry) &&
-              entry.selectors.length > 0 &&
-              entry.selectors.every((selector) => seen.has(selector)),
-          )
+          .matching(seen)
+          .filter((entry) => entry.storeSvid !== true && now < expiryOf(entry))
+          .sort((a, b) => (a.id < b.id ? -1 : 1))
           .map((entry) => ({ membership, entry })),
       )
       .sort((a, b) => (b.entry.priority ?? 0) - (a.entry.priority ?? 0));
@@ -80,11 +79,14 @@ export class AgentNode implements Closeable {
    * `IDENTITY_UNAVAILABLE` before the agent has heard of all its trust domains.
    */
   async entitled(caller: PeerCredentials): Promise<readonly [Entitlement, ...Entitlement[]]> {
-    const seen = await this.selectors(caller);
+    const before = this.#attestations.recent(caller);
+    const entitled = before === undefined ? [] : this.entitlements(before);
+    // A process that had nothing a moment ago may have been registered since.
+    const seen = before === undefined || entitled.length === 0 ? await this.#attestations.attestCaller(caller) : before;
     // Asked after its attestation: while it lived its pid was its own, so that what was seen is of no other process.
     if (!isAlive(caller))
       throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the process that opened this connection has ended');
-    const [first, ...others] = this.entitlements(seen);
+    const [first, ...others] = seen === before ? entitled : this.entitlements(seen);
     if (first !== undefined) return [first, ...others];
     // Its entry may be in a trust domain that has not been heard from yet: "no" would be a guess, and callers take it as final.
     if (this.options.memberships.some(({ resources }) => resources.revision === 0n))

@@ -1,6 +1,7 @@
 import { SpiffeId } from '#spiffe';
 import { type BundleResource, compareEntries, type EntryResource, type ResourceKind } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import { EntryIndex } from './entry-index.ts';
 
 /** A resource as the server sent it, and read once. */
 export interface Held {
@@ -15,6 +16,7 @@ export class Resources {
   readonly #trustDomain: string;
   readonly #held = new Map<string, Held>();
   #entries: readonly EntryResource[] | undefined;
+  #index: EntryIndex | undefined;
   revision = 0n;
 
   constructor(trustDomain: string) {
@@ -34,7 +36,8 @@ export class Resources {
     }
     for (const { kind, key } of update.removals) this.#held.delete(`${kind}\n${key}`);
     this.revision = update.revision;
-    this.#entries = undefined;
+    const kinds = [...update.upserts, ...update.removals].map(({ kind }) => kind);
+    if (update.full || kinds.includes('Entry')) this.#entries = this.#index = undefined;
     return unread;
   }
 
@@ -50,6 +53,12 @@ export class Resources {
       .filter((value) => isEntry(value, this.#trustDomain))
       .sort(compareEntries);
     return this.#entries;
+  }
+
+  /** Entries all of whose selectors are seen, in no order. */
+  matching(seen: ReadonlySet<string>): readonly EntryResource[] {
+    this.#index ??= new EntryIndex(this.entries());
+    return this.#index.matching(seen);
   }
 
   /** Bundles of this and of other trust domains, as far as they can be read. */

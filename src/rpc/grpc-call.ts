@@ -7,6 +7,8 @@ import type { Refusal } from './status.ts';
 import { STATUS_CODE } from './status-code.ts';
 
 const ANSWER = { ':status': 200, 'content-type': 'application/grpc' } as const;
+/** Made once: a reason with a stack for every call would cost as much as the rest of it. */
+const ENDED = new Fault('UPSTREAM_UNAVAILABLE', 'the call has ended');
 const OK = { 'grpc-status': '0' } as const;
 
 /** Answers a request for a method that nobody serves. */
@@ -43,7 +45,7 @@ export class GrpcCall<Caller> {
     } catch (error) {
       if (!signal.aborted) this.#refuse(this.#method.refuse(error));
     } finally {
-      this.#controller.abort();
+      this.#controller.abort(ENDED);
     }
   }
 
@@ -99,12 +101,12 @@ export class GrpcCall<Caller> {
   #late(): void {
     if (this.#controller.signal.aborted) return;
     this.#refuse(this.#method.refuse(new Fault('DEADLINE_EXCEEDED', 'the deadline of the call has passed')));
-    this.#controller.abort();
+    this.#controller.abort(ENDED);
   }
 
   #end(): void {
     clearTimeout(this.#timer);
-    this.#controller.abort();
+    this.#controller.abort(ENDED);
   }
 
   /** Backpressure: waits until the peer has read, or has gone. One answer a stream is held, no more. */

@@ -50,12 +50,15 @@ export function socketPair(): readonly [number, number] | undefined {
   return made !== 0 || one === undefined || other === undefined ? undefined : [one, other];
 }
 
+/** `struct pollfd`, used over and over: the call returns before anything else runs. */
+const polled = Buffer.alloc(8);
+
 /** pidfd_open(2): a pidfd becomes readable when its process has ended. Anything but a clear "not readable" counts as ended. */
 export function hasEnded(pidfd: number): boolean {
-  const descriptor = Buffer.alloc(8);
-  descriptor.writeInt32LE(pidfd, 0);
-  descriptor.writeInt16LE(POLLIN, 4);
-  return native().poll(descriptor, 1, 0) !== 0;
+  polled.writeInt32LE(pidfd, 0);
+  polled.writeInt16LE(POLLIN, 4);
+  polled.writeInt16LE(0, 6);
+  return native().poll(polled, 1, 0) !== 0;
 }
 
 /** Closes a raw descriptor, such as a pidfd. */

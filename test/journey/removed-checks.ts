@@ -218,9 +218,9 @@ export const CHECKS: readonly RemovedCheck[] = [
   },
   {
     rule: 'an entry matches by its selectors',
-    file: 'src/agent/node.ts',
-    check: 'entry.selectors.every((selector) => seen.has(selector))',
-    without: 'seen.size >= 0',
+    file: 'src/agent/entry-index.ts',
+    check: 'candidates.filter(({ selectors }) => selectors.every((selector) => seen.has(selector)))',
+    without: 'candidates.concat(...this.#bySelector.values())',
     heldBy: AGENT,
     noticedBy: ['unregistered-process'],
   },

@@ -15,11 +15,13 @@ export function supervisorService(node: AgentNode, attestor: SupervisorAttestor)
   return bindService<typeof SupervisorDefinition, PeerCredentials>(SupervisorDefinition, {
     register: async ({ pid, service }) => {
       const sessionId = attestor.register(pid, service);
+      node.attestAnew();
       log.info('session leader registered', { pid, service });
       return { sessionId };
     },
     deregister: async ({ pid }) => {
       attestor.deregister(pid);
+      node.attestAnew();
       return {};
     },
     status: async () => ({ healthy: node.isHealthy(), trustDomains: memberships.map(describe) }),

@@ -1,0 +1,50 @@
+import { attestProcess, type Process, type WorkloadAttestor } from '#attestation';
+import type { Clock } from '#kernel';
+import type { PeerCredentials } from '#rpc';
+import { formatSelector } from '#spiffe';
+
+const ATTESTATION_MILLIS = 5000;
+/** A process changes what it is (by execve, by joining a group) more rarely than it asks. */
+const SAME_MILLIS = 1000;
+
+interface Seen {
+  readonly at: number;
+  readonly selectors: ReadonlySet<string>;
+}
+
+/** What the attestors say of processes, for a moment the same of the same connection. */
+export class Attestations {
+  readonly #attestors: readonly WorkloadAttestor[];
+  readonly #clock: Clock;
+  #recent = new WeakMap<PeerCredentials, Seen>();
+
+  constructor(attestors: readonly WorkloadAttestor[], clock: Clock) {
+    this.#attestors = attestors;
+    this.#clock = clock;
+  }
+
+  /** Selectors of a process, `type:value`; within a deadline, so that none holds up another. */
+  async attest(process: Process): Promise<ReadonlySet<string>> {
+    const signal = AbortSignal.timeout(ATTESTATION_MILLIS);
+    return new Set((await attestProcess(this.#attestors, process, signal)).map(formatSelector));
+  }
+
+  /** Attests the process behind a connection, and remembers the answer for a moment. */
+  async attestCaller(caller: PeerCredentials): Promise<ReadonlySet<string>> {
+    const at = this.#clock.monotonic();
+    const selectors = await this.attest(caller);
+    this.#recent.set(caller, { at, selectors });
+    return selectors;
+  }
+
+  /** What was seen of it a moment ago; whether it still lives is asked elsewhere, every time. */
+  recent(caller: PeerCredentials): ReadonlySet<string> | undefined {
+    const seen = this.#recent.get(caller);
+    return seen !== undefined && this.#clock.monotonic() - seen.at < SAME_MILLIS ? seen.selectors : undefined;
+  }
+
+  /** Something has changed that attestors tell of, such as who leads a session. */
+  forget(): void {
+    this.#recent = new WeakMap();
+  }
+}
