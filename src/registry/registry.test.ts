@@ -7,7 +7,7 @@ import type { AgentRecord } from './agent-record.ts';
 import { removeFederatedBundle, setFederatedBundle, takeFetchedBundle } from './federated-bundle.ts';
 import { MemoryStore } from './memory-store.ts';
 import { type Committed, type ReceiptOutlet, Registry } from './registry.ts';
-import type { PendingReceipt, ResourceChange } from './store.ts';
+import type { PendingReceipt, ResourceChange, Store } from './store.ts';
 
 const LOCAL = 'spiffe://bank-a/node/local';
 const domain = (name = 'bank-a'): ResourceChange => ({
@@ -403,6 +403,30 @@ test('servers on one store: each hears of what the others commit, and none commi
   );
   await one.putAgent(agent('x'));
   await until(() => two.findAgent(agent('x').id) !== undefined);
+});
+
+test('a server that cannot read what another wrote reads it soon after, without being told again', async () => {
+  const { registry: one, store, clock } = await house();
+  let broken = true;
+  const away: Store = {
+    load: () => store.load(),
+    since: (log, revision) => (broken ? Promise.reject(new Error('away')) : store.since(log, revision)),
+    commit: () => Promise.reject(new Error('away')),
+    pendingReceipts: (limit) => store.pendingReceipts(limit),
+    recordUse: () => Promise.reject(new Error('away')),
+    uses: (trustDomain) => store.uses(trustDomain),
+    watch: (changed) => store.watch(changed),
+    close: () => store.close(),
+  };
+  const two = await Registry.open({ store: away, clock, random: systemRandom });
+  await one.commit('bank-a', [entry('a')]);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.deepEqual([two.revision('bank-a'), ids(two)], [1, []], 'it serves what it has');
+  broken = false;
+  clock.advance(1000);
+  await until(() => two.revision('bank-a') === 2);
+  two.touch('Entry', 'bank-a', 'a');
+  await two.close();
 });
 
 test('of a hundred servers’ requests for the same exactly one wins: token, entry, change of an agent', async () => {

@@ -62,6 +62,7 @@ export class Registry implements Closeable {
   readonly #uses: UseTracker;
   readonly #listeners = new Set<(committed: Committed) => void>();
   readonly #stopWatching: () => void;
+  #closed = false;
   #undelivered: readonly PendingReceipt[] = [];
   #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
 
@@ -83,11 +84,13 @@ export class Registry implements Closeable {
     return registry;
   }
 
+  /** A store that is away holds nobody up: uses of the last minute are lost then, receipts are in the store. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#stopWatching();
     this.#expiry?.timer.cancel();
-    await this.#uses.flush();
-    await this.#logs.flush();
+    await this.#uses.flush().catch(() => undefined);
+    await this.#logs.flush().catch(() => undefined);
   }
 
   trustDomains(): readonly TrustDomainResource[] {
@@ -289,13 +292,17 @@ export class Registry implements Closeable {
     return committed.map(toCommitted);
   }
 
-  /** Another server has written, or may have. What cannot be read now is read at the next call, or before the next commit. */
-  #follow(log: string | undefined, revision: number | undefined): void {
-    const late =
-      log === undefined ? this.#logs.names() : this.#logs.revision(log) < (revision ?? Infinity) ? [log] : [];
-    for (const name of late) void this.#logs.follow(name).catch(() => undefined);
-    // A store that was away may hold receipts of commits whose answer never came.
-    if (log === undefined) void this.#recover().catch(() => undefined);
+  /** Another server has written, or may have. What cannot be read now is read again soon: nobody tells of it twice. */
+  #follow(log: string | undefined, revision = Number.POSITIVE_INFINITY): void {
+    if (log === undefined) {
+      for (const name of this.#logs.names()) this.#follow(name);
+      // A store that was away may hold receipts of commits whose answer never came.
+      void this.#recover().catch(() => undefined);
+    } else if (this.#logs.revision(log) < revision)
+      void this.#logs.follow(log).catch(() => {
+        const { clock } = this.#options;
+        if (!this.#closed) clock.at(clock.now() + RETRY_MILLIS, () => !this.#closed && this.#follow(log, revision));
+      });
   }
 
   #draft(fill: Fill): Draft {
