@@ -22,11 +22,15 @@ export async function applyDocuments(
     return { changes: [], problems: told, problemCount: problems.length };
   }
   const committed = dryRun
-    ? [...registry.plan(plan)].map(([trustDomain, changes]) => ({ trustDomain, changes }))
+    ? [...registry.plan(plan)].map(([trustDomain, changes]) => ({
+        trustDomain,
+        revision: registry.revision(trustDomain),
+        changes,
+      }))
     : await state.commitAll(plan, by);
-  const changes = committed.flatMap(({ trustDomain, changes: some }) =>
+  const changes = committed.flatMap(({ trustDomain, revision, changes: some }) =>
     some.map(({ verb = 'updated', kind, key, body }): ApplyResponse_Change => {
-      const said = { verb, kind, trustDomain, key, revision: BigInt(registry.revision(trustDomain)) };
+      const said = { verb, kind, trustDomain, key, revision: BigInt(revision) };
       const before: unknown = dryRun ? registry.find(kind, trustDomain, key) : undefined;
       const beforeJson = before === undefined ? '' : JSON.stringify(before);
       return { ...said, beforeJson, afterJson: dryRun ? JSON.stringify(body) : '' };
