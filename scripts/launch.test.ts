@@ -20,6 +20,14 @@ function checkout(name: string): string {
   return directory;
 }
 
+/** This Node where every user may run it: the launcher's own lies in a folder of its owner's. */
+function openRuntime(): string {
+  const copy = join(scratch, 'node');
+  if (!existsSync(copy)) cpSync(process.execPath, copy);
+  chmodSync(copy, 0o755);
+  return copy;
+}
+
 interface Situation {
   readonly path?: string;
   /** What `process.version` says. */
@@ -32,7 +40,7 @@ function launch(directory: string, { path = '/usr/bin:/bin', version, uid }: Sit
     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });`;
   const preload = version === undefined ? [] : ['--import', `data:text/javascript,${encodeURIComponent(pretend)}`];
   const { status, stdout, stderr } = spawnSync(
-    process.execPath,
+    uid === undefined ? process.execPath : openRuntime(),
     [...preload, join(directory, 'bin/hauberk.mjs'), '--help'],
     {
       encoding: 'utf8',
