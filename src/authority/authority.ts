@@ -79,7 +79,7 @@ export class Authority implements Closeable {
 
   /** True when SVIDs of every kind that is in use could be issued and verified now. */
   healthy(): boolean {
-    return this.#slots.kinds().every((kind) => this.#usable(kind) !== undefined);
+    return this.#slots.kinds().every((kind) => this.#usable(kind) !== undefined || this.#isNew(kind));
   }
 
   /** The keys of one kind, oldest first. */
@@ -169,6 +169,12 @@ export class Authority implements Closeable {
         ? 'the authority has no key of this kind at the moment'
         : 'the key of the authority is not valid now, or not here: servers of one store need one place for their keys',
     );
+  }
+
+  /** Nothing was signed yet by a key of this kind; the first that is asked for activates the one that is prepared. */
+  #isNew(kind: AuthorityKind): boolean {
+    const states = this.states(kind);
+    return kind !== 'x509' && states.length > 0 && states.every(({ state }) => state === 'prepared');
   }
 
   #usable(kind: AuthorityKind): Slot | undefined {
