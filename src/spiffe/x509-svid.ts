@@ -53,13 +53,21 @@ export async function verifyX509SvidInPool(question: X509SvidQuestion): Promise<
       .filter((issuer) => mayHaveIssued(issuer, subject))
       .map((issuer) => ({ subject, issuer })),
   );
-  await Promise.all(pairs.slice(0, MAX_POOLED).map(({ subject, issuer }) => checkSignature(subject, issuer)));
-  return verifyParsed(chain, question);
+  const signedBy = new Map<Certificate, Certificate>();
+  const check = async ({ subject, issuer }: (typeof pairs)[number]): Promise<void> => {
+    if (await checkSignature(subject, issuer)) signedBy.set(subject, issuer);
+  };
+  await Promise.all(pairs.slice(0, MAX_POOLED).map(check));
+  return verifyParsed(chain, question, signedBy);
 }
 
 const MAX_POOLED = 8;
 
-function verifyParsed(chain: readonly Certificate[], question: X509SvidQuestion): VerifiedX509Svid {
+function verifyParsed(
+  chain: readonly Certificate[],
+  question: X509SvidQuestion,
+  signedBy: ReadonlyMap<Certificate, Certificate> = new Map(),
+): VerifiedX509Svid {
   const leaf = chain[0];
   if (leaf === undefined) throw new Fault('PEER_CERTIFICATE_MISSING', 'no certificate was presented');
   const id = leafId(leaf);
@@ -70,7 +78,8 @@ function verifyParsed(chain: readonly Certificate[], question: X509SvidQuestion)
     });
   }
   const { at, purpose } = question;
-  const path = verifyPath({ chain, roots: bundle.authorities, at, ...(purpose === undefined ? {} : { purpose }) });
+  const role = purpose === undefined ? {} : { purpose };
+  const path = verifyPath({ chain, roots: bundle.authorities, at, signedBy, ...role });
   for (const authority of path.slice(1)) assertAuthorityId(authority, id);
   return { id, leaf, notAfter: Math.min(...path.map((certificate) => certificate.notAfter)) };
 }

@@ -15,6 +15,8 @@ export interface PathQuestion {
   readonly at: number;
   /** The leaf's role, checked on every certificate of the path that has an extended key usage. */
   readonly purpose?: 'server' | 'client';
+  /** Certificates of the chain whose signature by this issuer has been verified already. */
+  readonly signedBy?: ReadonlyMap<Certificate, Certificate>;
 }
 
 const MAX_PATHS = 64;
@@ -66,7 +68,7 @@ function isTrustedItself(last: Certificate, root: Certificate, path: readonly Ce
 function issues(search: Search, issuer: Certificate, subject: Certificate): boolean {
   if (!mayHaveIssued(issuer, subject)) return false;
   if (++search.tried > MAX_PATHS) return false;
-  return isSignedBy(subject, issuer);
+  return search.question.signedBy?.get(subject) === issuer || isSignedBy(subject, issuer);
 }
 
 /** By names and key ids alone; who did is for the signature to say. */

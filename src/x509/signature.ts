@@ -3,14 +3,15 @@ import type { Certificate } from './certificate.ts';
 import { signatureScheme } from './oids.ts';
 
 /**
- * Which key's signature a certificate was found to carry. Both are immutable, so what held once holds for as long as they live; the
- * certificate is known by the object that was read, never by its bytes.
+ * Which key's signature the certificate of an authority was found to carry: the same few stand above every leaf. Both are immutable, so what held
+ * once holds for as long as they live; the certificate is known by the object that was read, never by its bytes. Leaves are not kept here: there are so
+ * many that a map with weak keys costs more than it saves.
  */
 const found = new WeakMap<Certificate, KeyObject>();
 
 /** True when `issuer`'s key made the signature of `certificate`. Algorithms weaker than SHA-256 are never accepted. */
 export function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
-  if (found.get(certificate) === issuer.publicKey) return true;
+  if (certificate.isCa && found.get(certificate) === issuer.publicKey) return true;
   const hash = hashFor(certificate, issuer);
   if (hash === undefined) return false;
   try {
@@ -20,11 +21,11 @@ export function isSignedBy(certificate: Certificate, issuer: Certificate): boole
   }
 }
 
-/** As `isSignedBy`, which then knows the answer: the arithmetic is done off the main thread. */
+/** As `isSignedBy`; the arithmetic is done off the main thread. */
 export function checkSignature(certificate: Certificate, issuer: Certificate): Promise<boolean> {
   const hash = hashFor(certificate, issuer);
   if (hash === undefined) return Promise.resolve(false);
-  if (found.get(certificate) === issuer.publicKey) return Promise.resolve(true);
+  if (certificate.isCa && found.get(certificate) === issuer.publicKey) return Promise.resolve(true);
   return new Promise((resolve) => {
     verify(hash, certificate.tbs, issuer.publicKey, certificate.signature, (error, valid) =>
       resolve(remember(certificate, issuer, error === null && valid)),
@@ -38,6 +39,6 @@ function hashFor(certificate: Certificate, issuer: Certificate): string | null |
 }
 
 function remember(certificate: Certificate, issuer: Certificate, valid: boolean): boolean {
-  if (valid) found.set(certificate, issuer.publicKey);
+  if (valid && certificate.isCa) found.set(certificate, issuer.publicKey);
   return valid;
 }
