@@ -20,7 +20,6 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   attestation: ['kernel', 'spiffe'],
   authority: ['kernel', 'jws', 'spiffe', 'x509'],
   registry: ['kernel', 'spiffe', 'wire'],
-  tokens: ['kernel', 'wire', 'spiffe', 'jwt'],
   routing: ['kernel', 'http'],
   ledger: ['kernel', 'chain'],
   // wing
