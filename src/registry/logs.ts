@@ -1,5 +1,14 @@
 import { Fault } from '#kernel';
-import type { Change, LoggedChange, PendingReceipt, Since, Store, StoredKind, StoredResource } from './store.ts';
+import type {
+  Change,
+  Commit,
+  LoggedChange,
+  PendingReceipt,
+  Since,
+  Store,
+  StoredKind,
+  StoredResource,
+} from './store.ts';
 
 /** One committed revision of a log. */
 export interface LogCommitted {
@@ -30,6 +39,7 @@ export class Logs {
   readonly #store: Store;
   readonly #held = new Map<string, Held>();
   readonly #listeners = new Set<(committed: LogCommitted) => void>();
+  readonly #doubters = new Set<(names: readonly string[]) => void>();
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #delivered = new Set<string>();
 
@@ -71,6 +81,11 @@ export class Logs {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls back when it is not known whether a commit to some logs was made. */
+  onDoubt(listener: (names: readonly string[]) => void): void {
+    this.#doubters.add(listener);
+  }
+
   /**
    * Commits what `plan` says, each log under one new revision and all of them in one transaction; nothing when it says nothing. `names`
    * holds every log that the plan reads or writes: they stand still meanwhile. Whatever `plan` throws is thrown.
@@ -84,7 +99,7 @@ export class Logs {
         const committed = logs.map(([log, some]) => ({ log, revision: this.revision(log) + 1, changes: some }));
         const pending = receipts?.(committed) ?? [];
         const delivered = [...this.#delivered];
-        const written = await this.#store.commit({
+        const written = await this.#write(names, {
           logs: committed.map(({ log, revision, changes }) => ({ log, expected: revision - 1, changes })),
           receipts: pending,
           delivered,
@@ -115,6 +130,16 @@ export class Logs {
   /** Brings a log to what the store holds. */
   follow(log: string): Promise<void> {
     return this.#exclusive([log], () => this.#catchUp(log));
+  }
+
+  /** A store that fails may have committed all the same: what it holds is the answer. */
+  async #write(names: readonly string[], commit: Commit): Promise<boolean> {
+    try {
+      return await this.#store.commit(commit);
+    } catch (error) {
+      for (const listener of this.#doubters) listener(names);
+      throw error;
+    }
   }
 
   async #catchUp(log: string): Promise<void> {

@@ -429,6 +429,42 @@ test('a server that cannot read what another wrote reads it soon after, without 
   await two.close();
 });
 
+test('a commit whose answer never came stands with its receipt as soon as the store answers again, and is not made twice', async () => {
+  const [store, clock, ledger] = [new MemoryStore(), new ManualClock(), [] as string[]];
+  let answers = true;
+  const mute: Store = {
+    load: () => store.load(),
+    since: (log, revision) => (answers ? store.since(log, revision) : Promise.reject(new Error('away'))),
+    commit: async (commit) => {
+      const made = await store.commit(commit);
+      if (!answers) throw new Error('away');
+      return made;
+    },
+    pendingReceipts: (limit) => (answers ? store.pendingReceipts(limit) : Promise.reject(new Error('away'))),
+    recordUse: (uses) => store.recordUse(uses),
+    uses: (trustDomain) => store.uses(trustDomain),
+    watch: () => () => undefined,
+    close: () => store.close(),
+  };
+  const receipts: ReceiptOutlet = {
+    describe: ({ changes }) => changes.map(({ key }) => ({ trustDomain: 'bank-a', id: key, body: key })),
+    deliver: async (some) => {
+      for (const { id } of some) if (!ledger.includes(id)) ledger.push(id);
+    },
+  };
+  const registry = await Registry.open({ store: mute, clock, random: systemRandom, receipts });
+  await registry.commit('bank-a', [domain()]);
+  answers = false;
+  await assert.rejects(registry.commit('bank-a', [entry('a')]));
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.deepEqual([registry.revision('bank-a'), ids(registry)], [1, []]);
+  answers = true;
+  clock.advance(1000);
+  await until(() => ledger.length === 2 && registry.revision('bank-a') === 2);
+  assert.deepEqual([ids(registry), ledger], [['a'], ['bank-a', 'a']]);
+  assert.deepEqual((await registry.commit('bank-a', [entry('a')])).changes, []);
+});
+
 test('of a hundred servers’ requests for the same exactly one wins: token, entry, change of an agent', async () => {
   const { registry: one, other } = await house();
   const servers = [one, await other(), await other()];

@@ -74,6 +74,10 @@ export class Registry implements Closeable {
     this.#agents = new Agents({ logs, clock, random, delivered: (receipts) => this.#deliver(receipts) });
     for (const log of logs.names()) for (const entry of logs.list(log, 'Entry')) this.#index(entry);
     logs.onCommit((committed) => this.#take(committed));
+    logs.onDoubt((names) => {
+      for (const name of names) this.#follow(name);
+      this.#recoverSoon();
+    });
     this.#stopWatching = options.store.watch((log, revision) => this.#follow(log, revision));
   }
 
@@ -296,13 +300,22 @@ export class Registry implements Closeable {
   #follow(log: string | undefined, revision = Number.POSITIVE_INFINITY): void {
     if (log === undefined) {
       for (const name of this.#logs.names()) this.#follow(name);
-      // A store that was away may hold receipts of commits whose answer never came.
-      void this.#recover().catch(() => undefined);
+      this.#recoverSoon();
     } else if (this.#logs.revision(log) < revision)
-      void this.#logs.follow(log).catch(() => {
-        const { clock } = this.#options;
-        if (!this.#closed) clock.at(clock.now() + RETRY_MILLIS, () => !this.#closed && this.#follow(log, revision));
-      });
+      void this.#logs.follow(log).catch(() => this.#again(() => this.#follow(log, revision)));
+  }
+
+  /** A store that was away may hold receipts of commits whose answer never came. */
+  #recoverSoon(): void {
+    void this.#recover().catch(() => this.#again(() => this.#recoverSoon()));
+  }
+
+  #again(run: () => void): void {
+    const { clock } = this.#options;
+    if (this.#closed) return;
+    clock.at(clock.now() + RETRY_MILLIS, () => {
+      if (!this.#closed) run();
+    });
   }
 
   #draft(fill: Fill): Draft {
