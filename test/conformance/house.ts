@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { entry, type House, withHouse } from '../../src/agent/agent.harness.ts';
 
@@ -29,20 +30,22 @@ export function sharedHouse(): () => House {
   };
 }
 
-/** Runs with more entries for this process, and takes them away again. `spec` is laid over the usual one. */
+/** Runs with more entries for this process, and takes them away again. What is said of each is laid over
+ * the usual `spec`; `path` is that of its id, where it is not its name. */
 export async function withEntries(
   { admin, removeEntry }: House,
-  entries: Readonly<Record<string, object>>,
+  entries: Readonly<Record<string, { readonly path?: string; readonly [field: string]: unknown }>>,
   run: () => Promise<void>,
 ): Promise<void> {
-  const documents = Object.entries(entries).map(([name, spec]) => {
+  const documents = Object.entries(entries).map(([name, { path = name, ...spec }]) => {
     const usual = entry(name);
-    return JSON.stringify({ ...usual, spec: { ...usual.spec, ...spec } });
+    return JSON.stringify({ ...usual, spec: { ...usual.spec, spiffeId: `spiffe://bank-a/${path}`, ...spec } });
   });
-  await admin.apply({ documentsJson: documents, dryRun: false });
+  const { problems } = await admin.apply({ documentsJson: documents, dryRun: false });
+  assert.deepEqual(problems, []);
   try {
     await run();
   } finally {
-    for (const name of Object.keys(entries)) await removeEntry(name);
+    for (const [name, { path = name }] of Object.entries(entries)) await removeEntry(path);
   }
 }

@@ -419,4 +419,24 @@ export const REMOVALS: readonly Removal[] = [
     "if (known === undefined) return { type: 'https_spiffe', verify: () => undefined };\n    if (known.sequence < 0)\n      throw new Fault(",
   ),
   at('F-15', 'src/registry/federated-bundle.ts', 'known !== undefined && bundle.sequence < known.sequence', 'false'),
+
+  // What the standard keeps out has no rule to take away: here it is put in.
+  at('A-2', 'src/wire/gen/workloadapi.ts', 'name: "FetchJWTBundles",', 'name: "FetchMore",'),
+  at('A-19', 'src/agent/api/workload-api.ts', '...witProfile(node)', ''),
+  at('E-1', 'src/agent/start-agent.ts', 'path: workloadSocket,', "path: workloadSocket + '.elsewhere',"),
+  at(
+    'E-9',
+    'src/agent/api/security-header.ts',
+    "values[0] !== 'true'",
+    "values[0] !== 'true' || metadata.all('authorization').length === 0",
+  ),
+  at('E-11', 'src/rpc/grpc-call.ts', 'STATUS_CODE.UNIMPLEMENTED', 'STATUS_CODE.NOT_FOUND'),
+  at('E-12', 'src/agent/start-agent.ts', ', ...reflectionServices<PeerCredentials>([...names, health.fullName])', ''),
+  at('E-13', 'src/agent/start-agent.ts', 'enforcementPoint(node),', ''),
+  at(
+    'F-8',
+    'src/server/federation/https-listener.ts',
+    'requestCert: false,',
+    'requestCert: true, rejectUnauthorized: true,',
+  ),
 ];

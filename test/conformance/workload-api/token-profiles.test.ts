@@ -53,6 +53,8 @@ test('A-2 the service has the seven methods of the standard and no other', async
     'FetchX509SVID',
     'ValidateJWTSVID',
   ]);
+  for (const name of await methodsOf(house(), 'SpiffeWorkloadAPI'))
+    assert.equal((await call(house().socket, `/SpiffeWorkloadAPI/${name}`, [])).code, status.INVALID_ARGUMENT, name);
   assert.equal(await codeOf('FetchMore'), status.UNIMPLEMENTED);
 });
 
