@@ -1,5 +1,5 @@
-import { Fault } from '#kernel';
-import type { AgentRecord } from '#registry';
+import { Fault, faultCode } from '#kernel';
+import type { AgentRecord, Registry } from '#registry';
 import type { VerifiedX509Svid } from '#spiffe';
 
 /** Who calls the sync listener: a connection of one trust domain, with or without a verified agent SVID. */
@@ -32,10 +32,29 @@ export function assertTrustDomain(caller: SyncCaller, named: string): void {
 }
 
 /**
+ * `assertAgent` by a registry that may be behind: an agent that is not known, or not by this certificate, may have attested or renewed at another
+ * server of the same store a moment ago, and is looked for once more.
+ */
+export async function currentAgent(
+  method: string,
+  caller: SyncCaller,
+  registry: Pick<Registry, 'findAgent' | 'followAgents'>,
+): Promise<AgentRecord> {
+  const find = (id: string): AgentRecord | undefined => registry.findAgent(id);
+  try {
+    return assertAgent(method, caller, find);
+  } catch (error) {
+    if (faultCode(error) !== 'AGENT_NOT_ATTESTED' || caller.peer === undefined) throw error;
+    await registry.followAgents(caller.trustDomain);
+    return assertAgent(method, caller, find);
+  }
+}
+
+/**
  * The agent behind a caller: known, not banned, and with a current certificate at this moment, whatever it was worth at the handshake.
  * Throws `AGENT_NOT_ATTESTED`, `AGENT_BANNED`.
  */
-export function assertAgent(
+function assertAgent(
   method: string,
   { trustDomain, peer }: SyncCaller,
   find: (id: string) => AgentRecord | undefined,

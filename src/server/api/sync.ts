@@ -12,7 +12,7 @@ import {
   type IssueX509SvidsResponse_Result,
   type SyncRequest,
 } from '#wire/gen/hauberk_sync';
-import { assertAgent, assertTrustDomain, type SyncCaller } from '../access.ts';
+import { assertTrustDomain, currentAgent, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
 import { attestNode } from '../attest-node.ts';
 import { touchFederations } from '../federation-use.ts';
@@ -27,9 +27,9 @@ const PROTOCOL_VERSION = 1;
 /** `hauberk.sync.v1.AgentSync`: decode, ask the domain, encode. */
 export function syncService(state: State): ServiceBinding<SyncCaller> {
   const { registry } = state;
-  const agentOf = (method: string, caller: SyncCaller, named: string): AgentRecord => {
+  const agentOf = async (method: string, caller: SyncCaller, named: string): Promise<AgentRecord> => {
     assertTrustDomain(caller, named);
-    return assertAgent(method, caller, (id) => registry.findAgent(id));
+    return currentAgent(method, caller, registry);
   };
   return bindService<typeof AgentSyncDefinition, SyncCaller>(AgentSyncDefinition, {
     attest: async (request, { caller, signal }) => {
@@ -44,25 +44,25 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
     },
     attestNode: (requests, { caller, signal }) => attestByStream(state, caller, requests, signal),
     renew: async (request, { caller }) => {
-      const agent = agentOf('renew', caller, request.trustDomain);
+      const agent = await agentOf('renew', caller, request.trustDomain);
       const renewed = await state.nodes.renew(agent, caller.peer?.().leaf.serial ?? agent.serial, request.csr);
       return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
     },
     sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
     issueX509Svids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueX509Svids(state, agentOf('issueX509Svids', caller, trustDomain), items);
+      const issued = await issueX509Svids(state, await agentOf('issueX509Svids', caller, trustDomain), items);
       return { results: issued.map(toResult) };
     },
     issueJwtSvids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueJwtSvids(state, agentOf('issueJwtSvids', caller, trustDomain), items);
+      const issued = await issueJwtSvids(state, await agentOf('issueJwtSvids', caller, trustDomain), items);
       return { results: issued.map(toTokenResult) };
     },
     issueWitSvids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueWitSvids(state, agentOf('issueWitSvids', caller, trustDomain), items);
+      const issued = await issueWitSvids(state, await agentOf('issueWitSvids', caller, trustDomain), items);
       return { results: issued.map(toTokenResult) };
     },
     registerMinter: async (request, { caller }) => {
-      const agent = agentOf('registerMinter', caller, request.callerTrustDomain);
+      const agent = await agentOf('registerMinter', caller, request.callerTrustDomain);
       const entry = registry.findEntryOfAgent(agent, request.callerEntryId)?.body;
       if (entry === undefined || request.minter === undefined)
         throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
@@ -80,7 +80,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       return { minterJson: JSON.stringify(minter) };
     },
     reportReceipts: async (request, { caller }) => {
-      const agent = agentOf('reportReceipts', caller, request.trustDomain);
+      const agent = await agentOf('reportReceipts', caller, request.trustDomain);
       if (request.receiptsJson.length > LIMITS.receiptBatch.value)
         throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
       const receipts = request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain));
@@ -129,13 +129,13 @@ async function* sync(
   state: State,
   requests: AsyncIterable<SyncRequest>,
   signal: AbortSignal,
-  agentOf: (named: string) => AgentRecord,
+  agentOf: (named: string) => Promise<AgentRecord>,
 ) {
   const iterator = requests[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done === true) return;
   assertVersion(first.value.protocolVersion);
-  const agent = agentOf(first.value.trustDomain);
+  const agent = await agentOf(first.value.trustDomain);
   const stream = state.streams.open(agent);
   void acknowledge(iterator, stream);
   let wake = (): void => {};
