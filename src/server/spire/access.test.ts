@@ -10,10 +10,11 @@ import { LocalAuthorityDefinition } from '#wire/gen/spire/api/server/localauthor
 import { LoggerDefinition } from '#wire/gen/spire/api/server/logger';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { TrustDomainDefinition } from '#wire/gen/spire/api/server/trustdomain';
-import { LogLevel } from '#wire/gen/spire/api/types';
+import { Entry, LogLevel } from '#wire/gen/spire/api/types';
 import { createCertificateRequest } from '#x509';
+import { forge } from '../../../test/forge/certificate.ts';
 import { accessOf, SPIRE_ACCESS } from './access.ts';
-import { newKey, withSpire } from './spire.harness.ts';
+import { newKey, spiffeId, withSpire } from './spire.harness.ts';
 
 const DEFINITIONS = [
   AgentDefinition,
@@ -101,4 +102,46 @@ test('health is what can be issued now; the level of the log moves and comes bac
     const info = await spire.local(DebugDefinition).getInfo({});
     assert.equal(info.svidChain[0]?.id?.path, '/spire/server');
     assert.equal(info.federatedBundlesCount, 0);
+  }));
+
+test('a workload of an admin entry is an operator over TLS, for as long as the entry stands; of a downstream entry it is not', () =>
+  withSpire(async (spire) => {
+    const operator = spire.local(EntryDefinition);
+    const entry = (id: string, flags: object) => ({
+      ...Entry.decode(new Uint8Array()),
+      id,
+      spiffeId: spiffeId(`/${id}`),
+      parentId: spiffeId('/node/one'),
+      selectors: [{ type: 'unix', value: 'uid:1' }],
+      ...flags,
+    });
+    const entries = [entry('admin', { admin: true }), entry('below', { downstream: true })];
+    await operator.batchCreateEntry({ entries, outputMask: undefined });
+    const admin = spire.tls(EntryDefinition, await spire.mint('/admin'));
+    assert.deepEqual(await admin.countEntries({ filter: undefined }), { count: 2 });
+    const below = await spire.mint('/below');
+    await assert.rejects(
+      spire.tls(EntryDefinition, below).countEntries({ filter: undefined }),
+      code('CALLER_NOT_AUTHORIZED'),
+    );
+    const csr = createCertificateRequest(newKey());
+    const { caCertChain } = await spire.tls(SVIDDefinition, below).newDownstreamX509CA({ csr, preferredTtl: 600 });
+    assert.equal(caCertChain.length, 1);
+    await operator.batchDeleteEntry({ ids: ['admin'] });
+    await assert.rejects(admin.countEntries({ filter: undefined }), code('CALLER_NOT_AUTHORIZED'));
+  }));
+
+test('a certificate of another trust domain, though hosted by the same server, is nobody here', () =>
+  withSpire(async (spire) => {
+    const foreign = forge({
+      uris: ['spiffe://bank-b/spire/agent/x'],
+      notBefore: Date.now() - 1000,
+      notAfter: Date.now() + 60_000,
+    });
+    const client = spire.tls(EntryDefinition, { key: foreign.key, chain: [foreign.der] });
+    await assert.rejects(client.getAuthorizedEntries({ outputMask: undefined }), code('PEER_TRUST_DOMAIN_UNKNOWN'));
+    await assert.rejects(
+      spire.tls(BundleDefinition, { key: foreign.key, chain: [foreign.der] }).getBundle({ outputMask: undefined }),
+      code('PEER_TRUST_DOMAIN_UNKNOWN'),
+    );
   }));

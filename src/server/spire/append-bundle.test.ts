@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, sign } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { test } from 'node:test';
 import { faultCode } from '#kernel';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { LocalAuthorityDefinition } from '#wire/gen/spire/api/server/localauthority';
-import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { Entry } from '#wire/gen/spire/api/types';
-import { encodeCertificateRequest, encodeRequestedPart } from '#x509';
 import { forge } from '../../../test/forge/certificate.ts';
-import { type Identity, newKey, type Spire, spiffeId, withSpire } from './spire.harness.ts';
+import { newKey, spiffeId, withSpire } from './spire.harness.ts';
 
 const code = (expected: string) => (error: unknown) => faultCode(error) === expected;
 const spkiOf = (key = newKey()) => createPublicKey(key).export({ type: 'spki', format: 'der' });
@@ -77,21 +75,13 @@ test('a server below publishes its keys; an ordinary workload may not', () =>
       downstream: true,
     };
     await spire.local(EntryDefinition).batchCreateEntry({ entries: [entry], outputMask: undefined });
-    const below = spire.tls(BundleDefinition, await minted(spire, '/below'));
+    const below = spire.tls(BundleDefinition, await spire.mint('/below'));
     const { jwtAuthorities } = await below.publishJWTAuthority({ jwtAuthority: KEY });
     assert.ok(jwtAuthorities.some(({ keyId }) => keyId === 'theirs'));
     const { witAuthorities } = await below.publishWITAuthority({ witAuthority: { ...KEY, keyId: 'wit' } });
     assert.ok(witAuthorities.some(({ keyId }) => keyId === 'wit'));
     await assert.rejects(below.publishJWTAuthority({ jwtAuthority: undefined }), code('ARGUMENT_INVALID'));
     await assert.rejects(below.appendBundle(NOTHING), code('CALLER_NOT_AUTHORIZED'));
-    const other = spire.tls(BundleDefinition, await minted(spire, '/other'));
+    const other = spire.tls(BundleDefinition, await spire.mint('/other'));
     await assert.rejects(other.publishJWTAuthority({ jwtAuthority: KEY }), code('CALLER_NOT_AUTHORIZED'));
   }));
-
-async function minted(spire: Spire, path: string): Promise<Identity> {
-  const key = newKey();
-  const part = encodeRequestedPart(spkiOf(key), `spiffe://bank-a${path}`);
-  const csr = encodeCertificateRequest(part, sign('sha256', part, key), 'ecdsa-sha256');
-  const { svid } = await spire.local(SVIDDefinition).mintX509SVID({ csr, ttl: 600 });
-  return { key, chain: svid?.certChain ?? [] };
-}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,8 @@ import { createClient, dialTls } from '#rpc';
 import type { Client, ServiceDefinition } from '#wire';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { AgentDefinition } from '#wire/gen/spire/api/server/agent';
-import { createCertificateRequest, pemCertificates } from '#x509';
+import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
+import { createCertificateRequest, encodeCertificateRequest, encodeRequestedPart, pemCertificates } from '#x509';
 import { type RunningServer, startServer } from '../index.ts';
 
 export const NAME = 'bank-a';
@@ -30,6 +31,8 @@ export interface Spire {
   receipts(kind: string, effect: string): Promise<readonly Record<string, unknown>[]>;
   /** A new agent, by join token. */
   attest(alias?: string): Promise<Identity & { readonly id: string }>;
+  /** An identity that an operator has minted. */
+  mint(path: string): Promise<Identity>;
   restart(): Promise<void>;
 }
 
@@ -83,6 +86,14 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       const agentId = alias === undefined ? undefined : spiffeId(alias);
       const { value } = await operator.createJoinToken({ ttl: 60, token: '', agentId });
       return attestWith(client, 'join_token', Buffer.from(value));
+    },
+    mint: async (path) => {
+      const key = newKey();
+      const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
+      const part = encodeRequestedPart(spki, `spiffe://${NAME}${path}`);
+      const csr = encodeCertificateRequest(part, sign('sha256', part, key), 'ecdsa-sha256');
+      const { svid } = await spire.local(SVIDDefinition).mintX509SVID({ csr, ttl: 600 });
+      return { key, chain: svid?.certChain ?? [] };
     },
     restart: async () => {
       await server.close();
