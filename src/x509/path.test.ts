@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultCode } from '#kernel';
-import { extension, type Forged, type Forgery, forge, NOW } from '../../test/forge/certificate.ts';
+import { extension, type Forged, type Forgery, forge, NOW, newKey } from '../../test/forge/certificate.ts';
 import { parseCertificate } from './certificate.ts';
 import { contextTag } from './der-reader.ts';
 import { der, integer, oid, sequence, setOf } from './der-writer.ts';
@@ -166,6 +166,37 @@ test('name constraints: those of each authority bind, whichever is wider', () =>
     accepts([forge({ dnsNames: ['bar'] }, second), first, second], root);
     refuses(() => [forge({ dnsNames: ['foo'] }, second), first, second], root);
   }
+});
+
+test('an anchor that does not do ends no search: another path to another anchor does', () => {
+  const key = newKey();
+  const other = forge({ ca: true });
+  const expired = forge({ ca: true, subject: 'rollover', key, notAfter: NOW - 1000 });
+  const crossSigned = forge({ ca: true, subject: 'rollover', key }, other);
+  const leaf = forge({}, expired);
+  const roots = [expired, other].map((one) => parseCertificate(one.der));
+  for (const chain of [
+    [leaf, expired, crossSigned],
+    [leaf, crossSigned, expired],
+    [leaf, crossSigned],
+  ]) {
+    const path = verifyPath({ chain: chain.map((one) => parseCertificate(one.der)), roots, at: NOW });
+    assert.ok(path.at(-1)?.der.equals(other.der));
+  }
+  assert.throws(
+    () => verifyPath({ chain: [leaf, expired].map((one) => parseCertificate(one.der)), roots, at: NOW }),
+    (error) => faultCode(error) === 'PEER_CERTIFICATE_EXPIRED',
+  );
+});
+
+test('authorities that issue to each other end nowhere', () => {
+  const root = forge({ ca: true });
+  const [key, otherKey] = [newKey(), newKey()];
+  const seed = forge({ ca: true, subject: 'one', key });
+  const second = forge({ ca: true, subject: 'two', key: otherKey }, seed);
+  const first = forge({ ca: true, subject: 'one', key }, second);
+  refuses(() => [forge({}, first), first, second], root);
+  refuses(() => [forge({}, first), ...Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? first : second))], root);
 });
 
 test('names are compared by what they say: letters, blanks and kind of string do not matter', () => {

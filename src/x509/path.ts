@@ -49,8 +49,8 @@ function extend(search: Search, path: readonly Certificate[]): readonly Certific
   const last = path.at(-1);
   if (last === undefined) return undefined;
   for (const root of search.question.roots) {
-    if (isTrustedItself(last, root, path)) return accept(search, path);
-    if (issues(search, root, last) && accept(search, [...path, root]) !== undefined) return [...path, root];
+    const whole = isTrustedItself(last, root, path) ? path : issues(search, root, last) ? [...path, root] : undefined;
+    if (whole !== undefined && accept(search, whole) !== undefined) return whole;
   }
   for (const candidate of search.question.chain.slice(1)) {
     if (path.some((certificate) => certificate.der.equals(candidate.der)) || !issues(search, candidate, last)) continue;

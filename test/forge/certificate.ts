@@ -24,6 +24,8 @@ export interface Forgery {
   readonly notAfter?: number;
   /** Extra extensions, encoded. */
   readonly extra?: readonly Buffer[];
+  /** Instead of that of the issuer's key. */
+  readonly authorityKeyId?: Buffer;
   readonly key?: KeyObject;
   readonly signWith?: KeyObject;
 }
@@ -81,7 +83,9 @@ function extensions(what: Forgery, spki: Buffer, issuerSpki: Buffer): Buffer[] {
     list.push(extension(OID.basicConstraints, true, sequence(boolean(true), ...length)));
   }
   list.push(extension(OID.subjectKeyId, false, octets(keyId(spki))));
-  list.push(extension(OID.authorityKeyId, false, sequence(der(contextTag(0, false), keyId(issuerSpki)))));
+  list.push(
+    extension(OID.authorityKeyId, false, sequence(der(contextTag(0, false), what.authorityKeyId ?? keyId(issuerSpki)))),
+  );
   const names = [
     ...(what.uris ?? []).map((uri) => der(contextTag(6, false), Buffer.from(uri))),
     ...(what.dnsNames ?? []).map((dns) => der(contextTag(2, false), Buffer.from(dns))),

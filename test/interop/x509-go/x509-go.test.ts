@@ -267,6 +267,9 @@ function differences(): readonly Difference[] {
       at({ keyUsage: ['digitalSignature', 'keyCertSign'] }),
     ]),
     known('§4.1.2.4: the issuer has a name', false, [at({}, nameless)], nameless),
+    known('§4.2.1.1: the key identifier of the authority is that of its issuer', false, [
+      at({ authorityKeyId: Buffer.alloc(20) }),
+    ]),
     known('§7.1: names are compared by what they say', true, [at(respelled)]),
     known('§6.1.4 (a): no policy is mapped to or from any policy', false, [at({}, mapsAny), mapsAny, noPolicies]),
     known('§6.1.4 (l): self-issued authorities do not count', true, [at({}, selfIssued), selfIssued], zero),
