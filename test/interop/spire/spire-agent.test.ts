@@ -145,8 +145,18 @@ async function attests(
       await withAgent(spire, stock, async (agent) => {
         assert.match((await agent.fetch('fetch', 'x509')).output, /spiffe:\/\/bank-a\/one/);
         assert.match((await spireServer('agent', 'list')).output, new RegExp(`Attestation type\\s*: ${stock.name}`));
+        await evicted(spireServer);
       });
     },
     { nodeAttestors: [attestor] },
   );
+}
+
+/** An agent that is evicted attests again by itself: its certificate is nobody's, its node's evidence still good. */
+async function evicted(spireServer: ReturnType<typeof cli>): Promise<void> {
+  const serial = async () => /Serial number\s*: (\S+)/.exec((await spireServer('agent', 'list')).output)?.[1];
+  const before = await serial();
+  const id = /SPIFFE ID\s*: (\S+)/.exec((await spireServer('agent', 'list')).output)?.[1] ?? '';
+  assert.equal((await spireServer('agent', 'evict', '-spiffeID', id)).code, 0);
+  for (let now = await serial(); now === undefined || now === before; now = await serial());
 }
