@@ -6,6 +6,8 @@ import type { VerifiedX509Svid } from '#spiffe';
 export interface SyncCaller {
   /** The name that the client sent as SNI, which selected the server's certificate. */
   readonly trustDomain: string;
+  /** Where the connection comes from. */
+  readonly address?: string;
   /** Judges the certificate at this moment; throws when it is worth nothing. Absent for a client without one. */
   readonly peer?: () => VerifiedX509Svid;
 }

@@ -4,7 +4,7 @@ import { Fault } from '#kernel';
 import { authoritySchema } from './authority-config.ts';
 import { nodeAttestorsSchema } from './node-attestors.ts';
 
-const limitName = z.enum(['attestation', 'renewal', 'status', 'publish', 'x509', 'jwt', 'wit']);
+const limitName = z.enum(['attestation', 'syncAttestation', 'renewal', 'status', 'publish', 'x509', 'jwt', 'wit']);
 
 const schema = z.strictObject({
   name: z.string().optional(),

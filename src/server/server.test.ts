@@ -12,7 +12,7 @@ import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { AgentSyncDefinition } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { ACCESS } from './access.ts';
-import { type RunningServer, startServer } from './index.ts';
+import { type RunningServer, type ServerOptions, startServer } from './index.ts';
 
 const ALIAS = 'spiffe://bank-a/node/local';
 const documents = [
@@ -60,7 +60,7 @@ interface House {
 const connectAdmin = (server: RunningServer) => createClient(AdminDefinition, { socketPath: server.adminSocket });
 const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
 
-async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
+async function withHouse(run: (house: House) => Promise<void>, more: Partial<ServerOptions> = {}): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'server-'));
   const life = new Lifecycle();
   const open = async (): Promise<House> => {
@@ -68,6 +68,7 @@ async function withHouse(run: (house: House) => Promise<void>): Promise<void> {
       dataDir: join(directory, 'data'),
       adminSocket: join(directory, 'a.sock'),
       sync: { host: '127.0.0.1', port: 0 },
+      ...more,
     };
     const server = life.own(
       await startServer({ ...options, clock: systemClock, random: systemRandom, log: silentLog }),
@@ -359,6 +360,25 @@ test('a restart loses nothing, and every change stands in a ledger that verifies
     const { explanation } = await again.admin.why({ id: JSON.parse(receiptsJson[0] ?? '{}').id });
     assert.deepEqual(explanation, []);
   }));
+
+test('attestation is limited for each address: who asks too often waits, and a flood is refused', () =>
+  withHouse(
+    async (house) => {
+      const client = await dial(house);
+      const attempt = () =>
+        client.attest({
+          trustDomain: 'bank-a',
+          type: 'join_token',
+          payload: Buffer.from('x'),
+          csr: createCertificateRequest(newKey()),
+          protocolVersion: 1,
+        });
+      const codes = await Promise.all(Array.from({ length: 40 }, () => attempt().catch(faultCode)));
+      assert.ok(codes.includes('RATE_LIMITED') && codes.includes('AGENT_TOKEN_INVALID'), codes.join());
+      await client.close();
+    },
+    { spire: { rateLimits: { syncAttestation: 1 } } },
+  ));
 
 test('a join token leaves a receipt that names it by its digest alone', () =>
   withHouse(async (house) => {

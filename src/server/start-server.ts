@@ -66,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
     const { agentsExpiredForSeconds: expiredForSeconds = EXPIRED_FOR_SECONDS } = options;
     life.own(new AgentPruning({ state, clock, log, expiredForSeconds }));
+    const limiter = new RateLimiter({ ...DEFAULT_RATE_LIMITS, ...options.spire?.rateLimits }, clock);
     const sync = life.own(
       await serveTls<SyncCaller>({
         ...options.sync,
@@ -76,7 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
             .find((hosted) => hosted.name === name)
             ?.secureContext(),
         identify: (socket) => identify(state, socket, { clock, connections }),
-        services: [syncService(state)],
+        services: [syncService(state, limiter)],
       }),
     );
     const endpoints = life.own(new PublicEndpoints(state, log));
@@ -97,7 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     );
     const spire = life.own(
       new SpireListeners({
-        gate: gateOf(options, state, federation),
+        gate: gateOf(options, { state, limiter, federation }),
         connections,
         log,
         socketPath: socketPathOf(options),
@@ -121,13 +122,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function gateOf(
-  { clock, spire, logLevel = new LogThreshold() }: ServerOptions,
-  state: State,
-  federation: FederationFollower,
+  { clock, logLevel = new LogThreshold() }: ServerOptions,
+  { federation, ...parts }: Pick<Gate, 'state' | 'limiter'> & { readonly federation: FederationFollower },
 ): Gate {
   return {
-    state,
-    limiter: new RateLimiter({ ...DEFAULT_RATE_LIMITS, ...spire?.rateLimits }, clock),
+    ...parts,
     logLevel,
     startedAt: clock.monotonic(),
     refreshBundle: async (trustDomain, other) => {
@@ -161,9 +160,10 @@ function identify(state: State, socket: TLSSocket, { clock, connections }: Recep
   const name: unknown = Reflect.get(socket, 'servername');
   const hosted = state.trustDomain(typeof name === 'string' ? name : '');
   const chain = peerChain(socket);
-  if (chain.length === 0) return { trustDomain: hosted.name };
+  const common = { trustDomain: hosted.name, address: socket.remoteAddress ?? '' };
+  if (chain.length === 0) return common;
   const peer = new PeerVerification(chain);
   const judge = () => peer.at(clock.now(), hosted);
   connections.accept(socket).isOf(`${judge().id}`);
-  return { trustDomain: hosted.name, peer: judge };
+  return { ...common, peer: judge };
 }

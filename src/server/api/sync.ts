@@ -19,13 +19,14 @@ import { touchFederations } from '../federation-use.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import type { AgentSvid } from '../nodes.ts';
 import { registerMinter } from '../register-minter.ts';
+import type { RateLimiter } from '../spire/rate-limiter.ts';
 import type { State } from '../state.ts';
 import type { AgentStream } from '../streams.ts';
 
 const PROTOCOL_VERSION = 1;
 
 /** `hauberk.sync.v1.AgentSync`: decode, ask the domain, encode. */
-export function syncService(state: State): ServiceBinding<SyncCaller> {
+export function syncService(state: State, limiter: RateLimiter): ServiceBinding<SyncCaller> {
   const { registry } = state;
   const agentOf = async (method: string, caller: SyncCaller, named: string): Promise<AgentRecord> => {
     assertTrustDomain(caller, named);
@@ -35,6 +36,7 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
     attest: async (request, { caller, signal }) => {
       assertTrustDomain(caller, request.trustDomain);
       assertVersion(request.protocolVersion);
+      await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
       const { trustDomain, type, csr } = request;
       const payload = Buffer.from(request.payload);
       const challenge = async (): Promise<never> => {
@@ -42,7 +44,10 @@ export function syncService(state: State): ServiceBinding<SyncCaller> {
       };
       return toAttested(state, await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal));
     },
-    attestNode: (requests, { caller, signal }) => attestByStream(state, caller, requests, signal),
+    attestNode: async function* (requests, { caller, signal }) {
+      await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
+      yield* attestByStream(state, caller, requests, signal);
+    },
     renew: async (request, { caller }) => {
       const agent = await agentOf('renew', caller, request.trustDomain);
       const renewed = await state.nodes.renew(agent, caller.peer?.().leaf.serial ?? agent.serial, request.csr);

@@ -2,7 +2,7 @@
 export type CallerClass = 'local' | 'admin' | 'agent' | 'downstream' | 'any';
 
 /** Buckets of the rate limiter, one each per source address. */
-export type LimitName = 'attestation' | 'renewal' | 'status' | 'publish' | 'x509' | 'jwt' | 'wit';
+export type LimitName = 'attestation' | 'syncAttestation' | 'renewal' | 'status' | 'publish' | 'x509' | 'jwt' | 'wit';
 
 export interface MethodAccess {
   readonly allow: readonly CallerClass[];

@@ -6,6 +6,8 @@ export type RateLimits = Readonly<Record<LimitName, number>>;
 
 export const DEFAULT_RATE_LIMITS: RateLimits = {
   attestation: 1,
+  /** Of our own agents, by `hauberk.sync.v1`. */
+  syncAttestation: 200,
   renewal: 500,
   status: 10,
   publish: 500,
