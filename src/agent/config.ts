@@ -75,7 +75,10 @@ const schema = z.strictObject({
   node: z.string().min(1),
   workloadSocket: z.string().min(1),
   adminSocket: z.string().min(1),
+  /** Receipts stand here until the server has confirmed them; absent: in memory only. */
   dataDir: z.string().optional(),
+  /** Receipts for which there is no room: `deny` refuses the action that they tell of, `drop` counts and forgets them. */
+  whenReceiptsAreFull: z.enum(['deny', 'drop']).default('deny'),
   server: z.strictObject({ host: z.string().min(1), port: z.number().int().min(1).max(65535) }),
   workloadAttestors: attestorsSchema,
   /** Envoy's secret discovery on the workload socket. */

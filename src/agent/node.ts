@@ -5,7 +5,7 @@ import type { EntryResource } from '#wire';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
 import type { Membership } from './membership.ts';
-import { ReceiptQueue } from './receipt-queue.ts';
+import { ReceiptQueue, type ReceiptQueueOptions } from './receipt-queue.ts';
 
 /** An identity that a caller is entitled to. */
 export interface Entitlement {
@@ -14,6 +14,7 @@ export interface Entitlement {
 }
 
 export interface NodeOptions {
+  readonly receipts?: ReceiptQueueOptions;
   readonly memberships: readonly [Membership, ...Membership[]];
   readonly attestors: readonly WorkloadAttestor[];
   readonly clock: Clock;
@@ -42,7 +43,7 @@ export class AgentNode implements Closeable {
     const { memberships, clock, random, log } = options;
     this.options = options;
     this.#attestations = new Attestations(options.attestors, clock);
-    this.receipts = new ReceiptQueue(memberships, log);
+    this.receipts = new ReceiptQueue(memberships, log, options.receipts);
     this.#denials = new Denials({ receipts: this.receipts, trustDomain: memberships[0].name, clock, random });
   }
 

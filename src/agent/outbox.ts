@@ -1,5 +1,6 @@
 import { Fault, faultCode, LIMITS, type Log } from '#kernel';
 import type { StampedReceipt } from './receipt.ts';
+import type { ReceiptJournal } from './receipt-journal.ts';
 
 /** Where one trust domain's receipts go. `report` resolves when they are durable. */
 export interface ReceiptSink {
@@ -11,7 +12,14 @@ const RETRY_MILLIS = 200;
 /** Well below the limit of one gRPC message. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** One trust domain's receipts on their way to the server, in order, again until it confirms. In memory only. */
+export interface OutboxOptions {
+  /** Where receipts stand until they are confirmed; absent: in memory only, and a killed agent loses them. */
+  readonly journal?: ReceiptJournal | undefined;
+  /** What happens to receipts for which there is no room: `deny` refuses them and with them the action, `drop` counts and forgets them. */
+  readonly whenFull?: 'deny' | 'drop';
+}
+
+/** One trust domain's receipts on their way to the server, in order, again until it confirms. */
 export class Outbox {
   readonly #sink: ReceiptSink;
   readonly #log: Log;
@@ -21,28 +29,69 @@ export class Outbox {
   #sending: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #dropped = 0;
+  #journalClosed = false;
+  readonly #journal: ReceiptJournal | undefined;
+  readonly #whenFull: 'deny' | 'drop';
 
-  constructor(sink: ReceiptSink, log: Log) {
+  constructor(sink: ReceiptSink, log: Log, { journal, whenFull = 'deny' }: OutboxOptions = {}) {
     this.#sink = sink;
     this.#log = log;
+    this.#journal = journal;
+    this.#whenFull = whenFull;
+    this.#take(journal?.load(sink.name) ?? []);
+  }
+
+  /** How many were forgotten because there was no room (`drop`). */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   get size(): number {
     return this.#waiting.length;
   }
 
-  hasRoom(receipts: readonly StampedReceipt[], limit: number = LIMITS.agentReceipts.value): boolean {
+  /** True also where receipts without room are dropped. */
+  hasRoom(receipts: readonly StampedReceipt[], limit?: number): boolean {
+    return this.#whenFull === 'drop' || this.#fits(receipts, limit);
+  }
+
+  /** Throws `LIMIT_EXCEEDED` when too much is waiting, `RECEIPTS_NOT_KEPT` when the disk takes none: no receipt, no action. */
+  add(receipts: readonly StampedReceipt[], limit?: number): void {
+    try {
+      if (!this.#fits(receipts, limit)) throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the server');
+      this.#journal?.append(receipts);
+    } catch (error) {
+      if (this.#whenFull === 'deny') throw error;
+      this.#drop(receipts.length, error);
+      return;
+    }
+    this.#take(receipts);
+    this.#kick();
+  }
+
+  #fits(receipts: readonly StampedReceipt[], limit: number = LIMITS.agentReceipts.value): boolean {
     const bytes = receipts.reduce((sum, receipt) => sum + receipt.bytes, this.#bytes);
     return this.#waiting.length + receipts.length <= limit && bytes <= LIMITS.agentReceiptBytes.value;
   }
 
-  /** Throws `LIMIT_EXCEEDED` when too much is waiting: no receipt, no action. */
-  add(receipts: readonly StampedReceipt[], limit?: number): void {
-    if (!this.hasRoom(receipts, limit)) throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the server');
+  #take(receipts: readonly StampedReceipt[]): void {
     for (const receipt of receipts) {
       this.#waiting.push(receipt);
       this.#bytes += receipt.bytes;
     }
+  }
+
+  #drop(count: number, error: unknown): void {
+    // Said at the first and then at every doubling, so that a flood of receipts is no flood of lines.
+    const before = this.#dropped;
+    this.#dropped += count;
+    if (Math.floor(Math.log2(this.#dropped)) > Math.floor(Math.log2(Math.max(before, 0.5))))
+      this.#log.error('receipts dropped', { trustDomain: this.#sink.name, dropped: this.#dropped, error });
+  }
+
+  /** Sends what an earlier process left. */
+  start(): void {
     this.#kick();
   }
 
@@ -53,11 +102,13 @@ export class Outbox {
     this.#kick();
     this.#closed = true;
     await this.#sending;
-    if (this.#waiting.length > 0)
+    if (this.#waiting.length > 0 && this.#journal === undefined)
       this.#log.error('receipts lost: the server did not confirm them', {
         trustDomain: this.#sink.name,
         count: this.size,
       });
+    this.#journal?.close();
+    this.#journalClosed = true;
   }
 
   #kick(): void {
@@ -109,6 +160,8 @@ export class Outbox {
   #forget(batch: readonly StampedReceipt[]): void {
     this.#waiting = this.#waiting.slice(batch.length);
     this.#bytes -= batch.reduce((sum, receipt) => sum + receipt.bytes, 0);
+    // A report that came back after the end: it stands in the journal still, and is sent again by the next process.
+    if (!this.#journalClosed) this.#journal?.confirmed(this.#waiting);
   }
 }
 

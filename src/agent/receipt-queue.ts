@@ -1,18 +1,32 @@
+import { join } from 'node:path';
 import { type Closeable, Fault, LIMITS, type Log } from '#kernel';
 import { Outbox, type ReceiptSink } from './outbox.ts';
 import type { StampedReceipt } from './receipt.ts';
+import { ReceiptJournal } from './receipt-journal.ts';
 
 const CLOSE_MILLIS = 1000;
 
+export interface ReceiptQueueOptions {
+  /** One file a trust domain. */
+  readonly directory?: string | undefined;
+  readonly whenFull?: 'deny' | 'drop' | undefined;
+}
+
 /**
  * Receipts that the server has not confirmed yet, one outbox a trust domain, so that one that is away holds up no other. When one is full,
- * nothing more is accepted for it. Held in memory only: a killed agent loses what was not confirmed.
+ * nothing more is accepted for it, or it is dropped, by declared mode. On disk where there is a directory for them.
  */
 export class ReceiptQueue implements Closeable {
   readonly #outboxes: ReadonlyMap<string, Outbox>;
 
-  constructor(sinks: readonly ReceiptSink[], log: Log) {
-    this.#outboxes = new Map(sinks.map((sink) => [sink.name, new Outbox(sink, log)]));
+  constructor(sinks: readonly ReceiptSink[], log: Log, { directory, whenFull }: ReceiptQueueOptions = {}) {
+    const outboxOf = (sink: ReceiptSink): Outbox => {
+      const journal =
+        directory === undefined ? undefined : new ReceiptJournal(join(directory, `${sink.name}.jsonl`), log);
+      return new Outbox(sink, log, { journal, ...(whenFull === undefined ? {} : { whenFull }) });
+    };
+    this.#outboxes = new Map(sinks.map((sink) => [sink.name, outboxOf(sink)]));
+    for (const outbox of this.#outboxes.values()) outbox.start();
   }
 
   /** All or none. Throws `LIMIT_EXCEEDED` when too much is waiting. */

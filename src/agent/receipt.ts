@@ -46,6 +46,19 @@ export function encodeReceipt(receipt: Receipt): StampedReceipt {
   return { id: receipt.id, trustDomain: receipt.trustDomain, json, bytes };
 }
 
+/** A receipt as `encodeReceipt` left it on disk; undefined when it is none of the trust domain. */
+export function readStamped(json: string, trustDomain: string): StampedReceipt | undefined {
+  const bytes = Buffer.byteLength(json);
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value !== 'object' || value === null || bytes > LIMITS.receiptBytes.value) return undefined;
+    const { id, trustDomain: its }: { id?: unknown; trustDomain?: unknown } = value;
+    return typeof id === 'string' && its === trustDomain ? { id, trustDomain, json, bytes } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseReceipt(json: string): Receipt {
   const value = readJson(json);
   if (!isReported(value))

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, Lifecycle, type Log, LogThreshold, type Random } from '#kernel';
 import { DockerAttestor } from '#plugins/workload-attestor/docker';
@@ -44,7 +45,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     allowedForeignJwtClaims,
     workloadAttestors,
     authorizedDelegates,
+    dataDir,
+    whenReceiptsAreFull: whenFull,
   } = checkSettings(settings);
+  const directory = dataDir === undefined ? undefined : join(dataDir, 'receipts');
   const life = new Lifecycle();
   try {
     const [first, ...others] = trustDomains.map(
@@ -62,7 +66,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     const memberships = [first, ...others] as const;
     const supervisor = new SupervisorAttestor();
     const node = life.own(
-      new AgentNode({ memberships, attestors: [...attestorsOf(workloadAttestors), supervisor], clock, random, log }),
+      new AgentNode({
+        memberships,
+        attestors: [...attestorsOf(workloadAttestors), supervisor],
+        receipts: { directory, whenFull },
+        clock,
+        random,
+        log,
+      }),
     );
     for (const membership of memberships) membership.start();
     const identify = <T>(credentials: T): T => credentials;

@@ -67,6 +67,7 @@ export const REASON_CODES = {
   PEER_CHAIN_UNTRUSTED: unauthenticated('the certificate does not chain to the bundle of its own trust domain'),
   PEER_ID_UNEXPECTED: denied('the peer is not the one that was expected'),
 
+  RECEIPTS_NOT_KEPT: unavailable('receipts of what happens cannot be kept at the moment, so that nothing may happen'),
   DELEGATE_NOT_AUTHORIZED: denied('the caller may not ask for the identities of others'),
   IDENTITY_NO_ENTRY: denied('no registration entry matches this process'),
   IDENTITY_HEADER_MISSING: bad('the metadata workload.spiffe.io: true is missing'),
