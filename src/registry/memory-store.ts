@@ -75,6 +75,10 @@ export class MemoryStore implements Store {
     return () => this.#watchers.delete(changed);
   }
 
+  follows(): boolean {
+    return true;
+  }
+
   async close(): Promise<void> {}
 
   #compact(log: Log): void {

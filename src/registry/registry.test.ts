@@ -416,15 +416,17 @@ test('a server that cannot read what another wrote reads it soon after, without 
     recordUse: () => Promise.reject(new Error('away')),
     uses: (trustDomain) => store.uses(trustDomain),
     watch: (changed) => store.watch(changed),
+    follows: () => true,
     close: () => store.close(),
   };
   const two = await Registry.open({ store: away, clock, random: systemRandom });
   await one.commit('bank-a', [entry('a')]);
   for (let turns = 0; turns < 20; turns++) await turn();
   assert.deepEqual([two.revision('bank-a'), ids(two)], [1, []], 'it serves what it has');
+  assert.equal(two.isCurrent(), false);
   broken = false;
   clock.advance(1000);
-  await until(() => two.revision('bank-a') === 2);
+  await until(() => two.revision('bank-a') === 2 && two.isCurrent());
   two.touch('Entry', 'bank-a', 'a');
   await two.close();
 });
@@ -444,6 +446,7 @@ test('a commit whose answer never came stands with its receipt as soon as the st
     recordUse: (uses) => store.recordUse(uses),
     uses: (trustDomain) => store.uses(trustDomain),
     watch: () => () => undefined,
+    follows: () => true,
     close: () => store.close(),
   };
   const receipts: ReceiptOutlet = {

@@ -1,4 +1,4 @@
-import { type Clock, type Closeable, Fault, type Random, type Scheduled } from '#kernel';
+import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled } from '#kernel';
 import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
 import type { AgentFilter } from './agent-filter.ts';
 import type { AgentRecord, JoinToken } from './agent-record.ts';
@@ -24,6 +24,7 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly receipts?: ReceiptOutlet;
+  readonly log?: Log;
 }
 
 /** One committed revision of a trust domain. */
@@ -62,6 +63,7 @@ export class Registry implements Closeable {
   readonly #uses: UseTracker;
   readonly #listeners = new Set<(committed: Committed) => void>();
   readonly #stopWatching: () => void;
+  readonly #unread = new Set<string>();
   #closed = false;
   #undelivered: readonly PendingReceipt[] = [];
   #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
@@ -302,7 +304,21 @@ export class Registry implements Closeable {
       for (const name of this.#logs.names()) this.#follow(name);
       this.#recoverSoon();
     } else if (this.#logs.revision(log) < revision)
-      void this.#logs.follow(log).catch(() => this.#again(() => this.#follow(log, revision)));
+      this.#logs.follow(log).then(
+        () => this.#unread.delete(log),
+        (error) => {
+          // Told once, until it can be read again: what this server serves is out of date meanwhile.
+          if (!this.#unread.has(log))
+            this.#options.log?.error('what another server wrote cannot be read', { log, error });
+          this.#unread.add(log);
+          this.#again(() => this.#follow(log, revision));
+        },
+      );
+  }
+
+  /** False while this server may serve what is out of date: it cannot hear of the others' writes, or could not read them. */
+  isCurrent(): boolean {
+    return this.#unread.size === 0 && this.#options.store.follows();
   }
 
   /** A store that was away may hold receipts of commits whose answer never came. */

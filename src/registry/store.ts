@@ -96,4 +96,6 @@ export interface Store extends Closeable {
    * written. Returns how to stop.
    */
   watch(changed: (log: string | undefined, revision?: number) => void): () => void;
+  /** False while what other processes write would go unnoticed. */
+  follows(): boolean;
 }

@@ -79,7 +79,7 @@ export class State implements Closeable {
     const { clock, random } = options;
     const ledger = new Ledger(ledgerStore);
     const recorder = new Recorder(ledger, clock, random);
-    const registry = await Registry.open({ store, clock, random, receipts: recorder });
+    const registry = await Registry.open({ store, clock, random, receipts: recorder, log: options.log });
     const closers = [() => registry.close(), () => store.close(), () => ledgerStore.close()];
     const state = new State(options, { registry, store }, ledger, recorder, closers);
     for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
@@ -104,12 +104,15 @@ export class State implements Closeable {
     return this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain)?.spireApi;
   }
 
-  /** True when the trust domain has a valid key of every kind, and a certificate of it was issued and verified just now. */
+  /**
+   * True when the trust domain has a valid key of every kind, a certificate of it was issued and verified just now, and nothing that other
+   * servers wrote has gone unread.
+   */
   async canIssue(trustDomain: string): Promise<boolean> {
     try {
       const hosted = this.trustDomain(trustDomain);
       await hosted.probe();
-      return hosted.authority.healthy();
+      return hosted.authority.healthy() && this.registry.isCurrent();
     } catch {
       return false;
     }

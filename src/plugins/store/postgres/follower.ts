@@ -48,6 +48,10 @@ export class Follower implements Closeable {
     return () => this.#watchers.delete(changed);
   }
 
+  listens(): boolean {
+    return this.#client !== undefined;
+  }
+
   /** Tells the others, when the session's transaction commits. */
   async announce(session: Session, log: string, revision: number): Promise<void> {
     await session.run('SELECT pg_notify($1, $2)', CHANNEL, `${this.#self} ${revision} ${log}`);

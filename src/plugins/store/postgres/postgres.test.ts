@@ -140,8 +140,10 @@ test('a server whose connection was lost serves what it has, says that it cannot
   const refused = two.registry.commit('bank-a', [entry('c')]);
   await assert.rejects(refused, (error) => faultCode(error) === 'STORE_UNAVAILABLE');
   assert.equal(two.registry.revision('bank-a'), 1);
+  assert.deepEqual([one.registry.isCurrent(), two.registry.isCurrent()], [true, false]);
   proxy.mend();
   await until(() => two.registry.revision('bank-a') === 2 && two.registry.revision('bank-b') === 1);
+  await until(() => two.registry.isCurrent());
   await two.registry.commit('bank-a', [entry('c')]);
   await until(() => one.registry.revision('bank-a') === 3);
   await Promise.all([one.close(), two.close()]);

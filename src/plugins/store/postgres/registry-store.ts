@@ -98,6 +98,10 @@ export class PostgresStore implements Store {
     return this.#follower.watch(changed);
   }
 
+  follows(): boolean {
+    return this.#follower.listens();
+  }
+
   async close(): Promise<void> {
     await this.#follower.close();
     await this.#database.close();

@@ -48,6 +48,10 @@ export class SqliteStore implements Store {
     return () => undefined;
   }
 
+  follows(): boolean {
+    return true;
+  }
+
   close(): Promise<void> {
     return this.#worker.close();
   }
