@@ -217,3 +217,23 @@ test('an SVID is issued once, however often it is asked for', () =>
     const issued = receiptsJson.map((json) => JSON.parse(json)).filter(({ action }) => action === 'x509-svid:issue');
     assert.equal(issued.length, 1);
   }));
+
+test('every credential that a process is given leaves a receipt: one a connection, however often it asks', () =>
+  withHouse(async ({ workload, admin }) => {
+    const client = workload(SpiffeWorkloadAPIDefinition);
+    for (let round = 0; round < 3; round++) {
+      await first(client.fetchX509SVID({}));
+      await client.fetchJWTSVID({ audience: ['a'], spiffeId: '' });
+    }
+    await first(client.fetchWITSVID({ spiffeId: '' }));
+    const handedOut = async (): Promise<readonly string[]> => {
+      const { receiptsJson } = await admin.receipts({ limit: 100, kind: 'workload-api', effect: 'allow' });
+      const receipts = receiptsJson.map((json) => JSON.parse(json));
+      assert.ok(
+        receipts.every(({ workload: id, detail }) => id === 'spiffe://bank-a/service' && detail.pid === process.pid),
+      );
+      return receipts.map(({ action }) => action).sort();
+    };
+    await until(async () => (await handedOut()).length >= 3);
+    assert.deepEqual(await handedOut(), ['jwt-svid:fetch', 'wit-svid:fetch', 'x509-svid:fetch']);
+  }));

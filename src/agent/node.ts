@@ -4,6 +4,7 @@ import { isAlive, type PeerCredentials } from '#rpc';
 import type { EntryResource } from '#wire';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
+import { Handouts } from './handouts.ts';
 import type { Membership } from './membership.ts';
 import { ReceiptQueue, type ReceiptQueueOptions } from './receipt-queue.ts';
 
@@ -36,6 +37,8 @@ export function firstExpiry(entitled: readonly Entitlement[]): number {
 export class AgentNode implements Closeable {
   readonly options: NodeOptions;
   readonly receipts: ReceiptQueue;
+  /** Receipts of what is given to workloads. */
+  readonly handouts: Handouts;
   readonly #denials: Denials;
   readonly #attestations: Attestations;
 
@@ -44,6 +47,7 @@ export class AgentNode implements Closeable {
     this.options = options;
     this.#attestations = new Attestations(options.attestors, clock);
     this.receipts = new ReceiptQueue(memberships, log, options.receipts);
+    this.handouts = new Handouts({ receipts: this.receipts, clock, random });
     this.#denials = new Denials({ receipts: this.receipts, trustDomain: memberships[0].name, clock, random });
   }
 

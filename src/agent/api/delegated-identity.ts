@@ -39,7 +39,9 @@ export function delegatedIdentity(
     subscribeToX509SVIDs: (request, context) =>
       delegated(context, () => {
         const look = lookAt(node, request);
-        return async () => svidsOf(await look(), clock.now());
+        const given = (identities: readonly X509Identity[]): void =>
+          node.handouts.note(context.caller, 'x509-svid:delegate', identities);
+        return async () => svidsOf(await look(), clock.now(), given);
       }),
     subscribeToX509Bundles: (_request, context) =>
       delegated(context, () => async () => {
@@ -58,6 +60,7 @@ export function delegatedIdentity(
       const { identities } = await issuedForAll(entitled, clock.now(), ({ membership, entry }) =>
         membership.jwtSvid(entry, audiences),
       );
+      node.handouts.note(context.caller, 'jwt-svid:delegate', identities);
       const hintOf = uniqueHints();
       return {
         svids: identities.map(({ entry, token, issuedAt, notAfter }) => ({
@@ -80,9 +83,14 @@ export function delegatedIdentity(
 }
 
 /** A workload that may have nothing (yet) is answered with nothing, not with a refusal: the delegate goes on listening. */
-async function svidsOf(entitled: readonly Entitlement[], now: number): Promise<State<SubscribeToX509SVIDsResponse>> {
+async function svidsOf(
+  entitled: readonly Entitlement[],
+  now: number,
+  given: (identities: readonly X509Identity[]) => void,
+): Promise<State<SubscribeToX509SVIDsResponse>> {
   if (entitled.length === 0) return { message: { x509Svids: [], federatesWith: [] }, fingerprint: '' };
   const { identities, renewAt } = await x509Identities(entitled, now);
+  given(identities);
   const hintOf = uniqueHints();
   const x509Svids = identities.map((one) => encode(one, hintOf(one.entry.hint)));
   const names = new Set(entitled.flatMap(({ entry }) => entry.federatesWith ?? []));

@@ -34,6 +34,7 @@ export function jwtProfile(node: AgentNode, { allowedForeignJwtClaims }: JwtProf
       const { identities } = await issuedForAll(entitled, clock.now(), ({ membership, entry }) =>
         membership.jwtSvid(entry, audiences),
       );
+      node.handouts.note(caller, 'jwt-svid:fetch', identities);
       const hintOf = uniqueHints();
       return {
         svids: identities.map(({ entry, token }) => ({

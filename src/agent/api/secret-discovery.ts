@@ -32,6 +32,7 @@ export function secretDiscovery(node: AgentNode, options: SecretDiscoveryOptions
   const secretsFor = async (context: Context, client: Node | undefined) => {
     const entitled = await node.entitled(context.caller);
     const { identities, renewAt } = await x509Identities(entitled, clock.now());
+    node.handouts.note(context.caller, 'secret:fetch', identities);
     const spiffeValidator = options.spiffeValidator && wantsSpiffeValidator(client);
     return { secrets: new Secrets({ names, identities, entitled, spiffeValidator }), renewAt };
   };

@@ -25,6 +25,7 @@ export function witProfile(node: AgentNode): WitMethods {
           clock.now(),
           ({ membership, entry }) => membership.witSvid(entry),
         );
+        node.handouts.note(context.caller, 'wit-svid:fetch', identities);
         const hintOf = uniqueHints();
         const svids = identities.map(({ entry, token, keyJwk }) => ({
           spiffeId: entry.spiffeId,

@@ -19,6 +19,7 @@ export function x509Profile(node: AgentNode): X509Methods {
     fetchX509SVID: (_request, context) =>
       stated(node, context, async (entitled) => {
         const { identities, renewAt } = await x509Identities(entitled, clock.now());
+        node.handouts.note(context.caller, 'x509-svid:fetch', identities);
         const fingerprint = identitiesText(identities) + bundlesText(federatedBundles(entitled));
         return { message: x509SvidResponse(identities, entitled), fingerprint, due: renewAt, holds: identities };
       }),
