@@ -2,13 +2,18 @@
 // the tests of that number run. ONLY='J-3 W-5' narrows the numbers.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { testedNumbers } from '../../scripts/spec-coverage.ts';
 import { REMOVALS, type Removal } from './removals.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const AT_ONCE = 3;
+/** What is the same in all processes is compiled once. */
+const compiled = mkdtempSync(join(tmpdir(), 'removals-'));
+after(() => rmSync(compiled, { recursive: true }));
 
 /** What the tests of a number say without the rule, file by file until one fails. */
 async function fails(removal: Removal): Promise<string | undefined> {
@@ -30,8 +35,8 @@ function runWithout(removal: Removal, file: string): Promise<string> {
     join(root, file),
   ];
   // What hangs without its rule has failed already, or is said to go unnoticed.
-  const limits = { timeout: 40_000, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 * 1024 } as const;
-  const env = { PATH: process.env.PATH, WITHOUT_RULE: JSON.stringify(removal) };
+  const limits = { timeout: 60_000, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 * 1024 } as const;
+  const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: compiled, WITHOUT_RULE: JSON.stringify(removal) };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env, cwd: root, ...limits }, (_, stdout, stderr) =>
       resolve(`${stdout}${stderr}`),
