@@ -6,4 +6,5 @@ export { LIMITS } from './limits.ts';
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, LogThreshold, silentLog } from './log.ts';
 export { pooledRandom } from './pooled-random.ts';
 export { type Random, randomBase64url, randomFraction, randomHex, systemRandom } from './random.ts';
+export { type ProcessContext, type ProcessOptions, runProcess } from './run-process.ts';
 export { equalSecrets, Secret } from './secret.ts';

@@ -1,10 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { type Clock, Fault, type LogLevel as Level } from '#kernel';
-import type { ServiceBinding } from '#rpc';
+import { type Clock, Fault } from '#kernel';
+import { loggerHandlers, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Serving } from '#wire/gen/health';
 import { DebugDefinition } from '#wire/gen/spire/api/server/debug';
 import { LoggerDefinition } from '#wire/gen/spire/api/server/logger';
-import { type Logger, LogLevel } from '#wire/gen/spire/api/types';
 import { bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
 import { federatedBundles } from './federated-bundles.ts';
@@ -55,39 +54,8 @@ function pause(clock: Clock, signal: AbortSignal): Promise<void> {
   });
 }
 
-const LEVELS: Readonly<Record<Level, LogLevel>> = {
-  debug: LogLevel.DEBUG,
-  info: LogLevel.INFO,
-  warn: LogLevel.WARN,
-  error: LogLevel.ERROR,
-};
-/** SPIRE's levels; ours are four. */
-const NEAREST: Readonly<Partial<Record<LogLevel, Level>>> = {
-  [LogLevel.PANIC]: 'error',
-  [LogLevel.FATAL]: 'error',
-  [LogLevel.ERROR]: 'error',
-  [LogLevel.WARN]: 'warn',
-  [LogLevel.INFO]: 'info',
-  [LogLevel.DEBUG]: 'debug',
-  [LogLevel.TRACE]: 'debug',
-};
-
 function loggerService(gate: Gate): ServiceBinding<SpireCaller> {
-  const { logLevel } = gate;
-  const now = (): Logger => ({ currentLevel: LEVELS[logLevel.current], launchLevel: LEVELS[logLevel.launch] });
-  return bindSpire(gate, LoggerDefinition, {
-    getLogger: async () => now(),
-    setLogLevel: async ({ newLevel }) => {
-      const level = NEAREST[newLevel];
-      if (level === undefined) throw new Fault('ARGUMENT_INVALID', 'no such log level');
-      logLevel.set(level);
-      return now();
-    },
-    resetLogLevel: async () => {
-      logLevel.reset();
-      return now();
-    },
-  });
+  return bindSpire(gate, LoggerDefinition, loggerHandlers(gate.logLevel));
 }
 
 function debugService(gate: Gate): ServiceBinding<SpireCaller> {

@@ -1,24 +1,8 @@
-import { type GrpcStatusName, reasonCode } from '#chain';
+import { reasonCode } from '#chain';
 import { type Fault, toFault } from '#kernel';
-import type { StatusMapping } from '#rpc';
+import { STATUS_CODE, type StatusMapping } from '#rpc';
 import { Status as RichStatus } from '#wire/gen/google/rpc/status';
 import { PermissionDeniedDetails, PermissionDeniedDetails_Reason, type Status } from '#wire/gen/spire/api/types';
-
-const NUMBERS: Readonly<Record<GrpcStatusName, number>> = {
-  OK: 0,
-  INVALID_ARGUMENT: 3,
-  DEADLINE_EXCEEDED: 4,
-  NOT_FOUND: 5,
-  ALREADY_EXISTS: 6,
-  PERMISSION_DENIED: 7,
-  RESOURCE_EXHAUSTED: 8,
-  FAILED_PRECONDITION: 9,
-  ABORTED: 10,
-  UNIMPLEMENTED: 12,
-  INTERNAL: 13,
-  UNAVAILABLE: 14,
-  UNAUTHENTICATED: 16,
-};
 
 /** What makes a SPIRE agent act: it looks at these details alone, and only beside PERMISSION_DENIED. */
 const REASONS: Readonly<Record<string, PermissionDeniedDetails_Reason>> = {
@@ -34,7 +18,7 @@ export const spireStatus: StatusMapping = (fault) => {
   const reason = REASONS[fault.code];
   return reason === undefined
     ? undefined
-    : { code: NUMBERS.PERMISSION_DENIED, richStatus: encodeRichStatus(fault, reason) };
+    : { code: STATUS_CODE.PERMISSION_DENIED, richStatus: encodeRichStatus(fault, reason) };
 };
 
 export const OK: Status = { code: 0, message: 'OK' };
@@ -42,7 +26,8 @@ export const OK: Status = { code: 0, message: 'OK' };
 /** The status of one item of a batch. */
 export function itemStatus(error: unknown): Status {
   const fault = toFault(error);
-  const code = REASONS[fault.code] === undefined ? NUMBERS[reasonCode(fault.code).grpc] : NUMBERS.PERMISSION_DENIED;
+  const code =
+    REASONS[fault.code] === undefined ? STATUS_CODE[reasonCode(fault.code).grpc] : STATUS_CODE.PERMISSION_DENIED;
   return { code, message: `${fault.code}: ${fault.message}` };
 }
 
@@ -52,5 +37,5 @@ function encodeRichStatus(fault: Fault, reason: PermissionDeniedDetails_Reason):
     value: PermissionDeniedDetails.encode({ reason }).finish(),
   };
   const message = `${fault.code}: ${fault.message}`;
-  return RichStatus.encode({ code: NUMBERS.PERMISSION_DENIED, message, details: [details] }).finish();
+  return RichStatus.encode({ code: STATUS_CODE.PERMISSION_DENIED, message, details: [details] }).finish();
 }
