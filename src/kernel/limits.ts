@@ -7,6 +7,10 @@ export const LIMITS = {
   trustDomainBytes: { value: 255, why: 'SPIFFE-ID §2.1: trust domain names up to 255 bytes' },
   certificateBytes: { value: 16 * 1024, why: 'one DER certificate' },
   certificateChainLength: { value: 8, why: 'certificates presented by a peer' },
+  nameComparisons: {
+    value: 20_000,
+    why: 'names of one certificate compared with the name constraints of one authority',
+  },
   derDepth: { value: 16, why: 'nesting of DER values' },
   jsonDepth: { value: 32, why: 'nesting of JSON in tokens and bundles' },
   proofSeconds: { value: 300, why: 'how far the end of a proof of possession may lie ahead' },

@@ -1,3 +1,4 @@
+import { LIMITS } from '#kernel';
 import type { Certificate } from './certificate.ts';
 import { contextTag, type DerReader, derFault, TAG } from './der-reader.ts';
 import { type CollectedNames, readGeneralName, type SubjectNames } from './general-name.ts';
@@ -31,6 +32,13 @@ export function permitsNames(constraints: NameConstraints | undefined, certifica
   if (!areNames(names.dns, emails, names.addresses)) return false;
   const constrainsUris = permitted.uris.length + excluded.uris.length > 0;
   const hosts = constrainsUris ? names.uris.map(hostOf) : [];
+  const comparisons =
+    size(names.uris, permitted.uris, excluded.uris) +
+    size(names.dns, permitted.dns, excluded.dns) +
+    size(emails, permitted.emails, excluded.emails) +
+    size(names.addresses, permitted.addresses, excluded.addresses) +
+    size(directories, permitted.directories, excluded.directories);
+  if (comparisons > LIMITS.nameComparisons.value) return false;
   return (
     hosts.every((host) => host !== undefined) &&
     every(hosts, permitted.uris, excluded.uris, matchesUri) &&
@@ -39,6 +47,10 @@ export function permitsNames(constraints: NameConstraints | undefined, certifica
     every(names.addresses, permitted.addresses, excluded.addresses, matchesAddress) &&
     every(directories, permitted.directories, excluded.directories, matchesDirectory)
   );
+}
+
+function size(names: readonly unknown[], permitted: readonly unknown[], excluded: readonly unknown[]): number {
+  return names.length * (permitted.length + excluded.length);
 }
 
 /** A name that is none lies within nothing, and is refused where an authority constrains names at all. */

@@ -155,6 +155,13 @@ test('name constraints: do not bind an authority that issues to itself, but bind
   refuses(() => [forge({ subject: 'same', dnsNames: ['other.example'] }, rollover), rollover], root);
 });
 
+test('name constraints: more comparisons than the limit are refused at once', () => {
+  const many = Array.from({ length: 200 }, (_, at) => directory(cn(`${at}`)));
+  const root = forge(constrained(many));
+  accepts([forge({ subject: '7', altNames: many.slice(0, 90) }, root)], root);
+  refuses(() => [forge({ subject: '7', altNames: many }, root)], root);
+});
+
 test('name constraints: those of each authority bind, whichever is wider', () => {
   const root = forge({ ca: true });
   for (const [outer, inner] of [
