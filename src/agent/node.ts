@@ -14,6 +14,12 @@ export interface Entitlement {
   readonly entry: EntryResource;
 }
 
+/** An enforcement point, and the newest revision of each trust domain that it says it has applied. */
+export interface Point {
+  readonly caller: readonly string[];
+  readonly applied: ReadonlyMap<string, bigint>;
+}
+
 export interface NodeOptions {
   readonly receipts?: ReceiptQueueOptions;
   readonly memberships: readonly [Membership, ...Membership[]];
@@ -39,6 +45,8 @@ export class AgentNode implements Closeable {
   readonly receipts: ReceiptQueue;
   /** Receipts of what is given to workloads. */
   readonly handouts: Handouts;
+  /** Enforcement points that follow what they enforce now. */
+  readonly points = new Set<Point>();
   readonly #denials: Denials;
   readonly #attestations: Attestations;
 

@@ -1,7 +1,7 @@
 import { Fault, faultCode } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import type { Handlers } from '#wire';
-import { EnforcementPointDefinition, type RegisterMinterRequest } from '#wire/gen/hauberk_workload';
+import { EnforcementPointDefinition, type RegisterMinterRequest, type WatchRequest } from '#wire/gen/hauberk_workload';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { stampReceipts } from '../receipt.ts';
 import { changes } from './changes.ts';
@@ -12,12 +12,16 @@ import { Watched } from './watched.ts';
 export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredentials> {
   const handlers: Handlers<typeof EnforcementPointDefinition, PeerCredentials> = {
     watch: async function* (requests, context) {
-      void drain(requests);
       const watched = new Watched(node);
-      for await (const _ of changes(node, node.options.clock, () => undefined, context.signal)) {
-        const entitled = await node.entitled(context.caller);
-        const caller = entitled.map(({ entry }) => entry.spiffeId);
-        for (const update of watched.next(entitled)) yield { caller, update };
+      void takeAcknowledgements(requests, watched);
+      node.points.add(watched);
+      try {
+        for await (const _ of changes(node, node.options.clock, () => undefined, context.signal)) {
+          const updates = watched.next(await node.entitled(context.caller));
+          for (const update of updates) yield { caller: [...watched.caller], update };
+        }
+      } finally {
+        node.points.delete(watched);
       }
     },
     reportReceipts: async ({ receiptsJson }, context) => {
@@ -48,10 +52,11 @@ async function registerMinter(entitled: readonly Entitlement[], request: Registe
   throw refusal;
 }
 
-/** Acknowledgements are read so that the stream does not stall; they are not kept yet. */
-async function drain(requests: AsyncIterable<unknown>): Promise<void> {
+/** Keeps what the enforcement point says it has applied; reads on, so that the stream does not stall. */
+async function takeAcknowledgements(requests: AsyncIterable<WatchRequest>, watched: Watched): Promise<void> {
   try {
-    for await (const _ of requests);
+    for await (const { acknowledge } of requests)
+      if (acknowledge !== undefined) watched.acknowledge(acknowledge.trustDomain, acknowledge.revision);
   } catch {
     // The stream has ended; its other half notices too.
   }

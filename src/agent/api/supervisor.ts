@@ -24,7 +24,14 @@ export function supervisorService(node: AgentNode, attestor: SupervisorAttestor)
       node.attestAnew();
       return {};
     },
-    status: async () => ({ healthy: node.isHealthy(), trustDomains: memberships.map(describe) }),
+    status: async () => ({
+      healthy: node.isHealthy(),
+      trustDomains: memberships.map(describe),
+      enforcementPoints: [...node.points].map(({ caller, applied }) => ({
+        spiffeIds: [...caller],
+        appliedRevisions: Object.fromEntries(applied),
+      })),
+    }),
     provideJoinToken: async ({ trustDomain, token, bundleJson }) => {
       const membership = memberships.find(({ name }) => name === trustDomain);
       if (membership === undefined) throw new Fault('NOT_FOUND', 'this agent does not serve the trust domain');

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { ResourceKind } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import type { Membership } from '../membership.ts';
 import type { AgentNode, Entitlement } from '../node.ts';
+import type { Held } from '../resources.ts';
 
 /** What a workload enforces in its own trust domains, and what it needs to know of those that its entries federate with. */
 const OWN: readonly ResourceKind[] = [
@@ -17,39 +17,73 @@ const OWN: readonly ResourceKind[] = [
 ];
 const FEDERATED: readonly ResourceKind[] = ['TrustDomain', 'Service', 'Minter', 'Revocation'];
 
-/** What one enforcement point has been sent: says what it must be sent next. */
+/** What an enforcement point holds of one trust domain: bodies by kind and key, as they were sent. */
+interface Sent {
+  readonly caller: string;
+  readonly revision: bigint;
+  readonly held: ReadonlyMap<string, Held>;
+}
+
+/** What one enforcement point has been sent and has applied: says what it must be sent next. */
 export class Watched {
   readonly #node: AgentNode;
-  readonly #sent = new Map<string, string>();
-  #revisions = new Map<string, bigint>();
+  readonly #sent = new Map<string, Sent>();
+  readonly #applied = new Map<string, bigint>();
+  #caller: readonly string[] = [];
 
   constructor(node: AgentNode) {
     this.#node = node;
   }
 
-  /** A full update for each trust domain that has changed for this caller; an empty one for each that no longer concerns it. */
-  next(entitled: readonly Entitlement[]): readonly ResourceUpdate[] {
-    const caller = entitled.map(({ entry }) => entry.spiffeId).join(' ');
-    const concerned = concerning(this.#node, entitled);
-    const updates = [...concerned].map(([membership, kinds]) => fullUpdate(membership, kinds));
-    const names = new Set(updates.map(({ trustDomain }) => trustDomain));
-    const gone = [...this.#sent.keys()].filter((name) => !names.has(name)).map((name) => this.#emptied(name));
-    for (const { trustDomain, revision } of updates) this.#revisions.set(trustDomain, revision);
-    return [...updates.filter((update) => this.#isNew(update, caller)), ...gone];
+  /** SPIFFE IDs of the enforcement point. */
+  get caller(): readonly string[] {
+    return this.#caller;
   }
 
-  #isNew(update: ResourceUpdate, caller: string): boolean {
-    const hash = createHash('sha256').update(caller);
-    for (const { kind, key, bodyJson } of update.upserts) hash.update(`\n${kind}\n${key}\n${bodyJson}`);
-    const digest = hash.digest('base64');
-    if (this.#sent.get(update.trustDomain) === digest) return false;
-    this.#sent.set(update.trustDomain, digest);
-    return true;
+  /** The newest revision of each trust domain that the enforcement point says it has applied. */
+  get applied(): ReadonlyMap<string, bigint> {
+    return this.#applied;
+  }
+
+  /** What was never sent cannot have been applied. */
+  acknowledge(trustDomain: string, revision: bigint): void {
+    const sent = this.#sent.get(trustDomain);
+    if (sent !== undefined && revision <= sent.revision) this.#applied.set(trustDomain, revision);
+  }
+
+  /** What has changed for this caller: everything at first and when its identities change, an empty update for what concerns it no more. */
+  next(entitled: readonly Entitlement[]): readonly ResourceUpdate[] {
+    this.#caller = entitled.map(({ entry }) => entry.spiffeId);
+    const concerned = concerning(this.#node, entitled);
+    const names = new Set([...concerned.keys()].map(({ name }) => name));
+    const gone = [...this.#sent.keys()].filter((name) => !names.has(name)).map((name) => this.#emptied(name));
+    const updates = [...concerned].flatMap(([membership, kinds]) => this.#update(membership, kinds) ?? []);
+    return [...updates, ...gone];
+  }
+
+  #update({ name, resources }: Membership, kinds: readonly ResourceKind[]): ResourceUpdate | undefined {
+    const caller = `${this.#caller.join(' ')} ${kinds.join(' ')}`;
+    const before = this.#sent.get(name);
+    const held = new Map(resources.select(kinds).map((one) => [`${one.kind}\n${one.key}`, one]));
+    this.#sent.set(name, { caller, revision: resources.revision, held });
+    const full = before?.caller !== caller;
+    const known = full ? undefined : before?.held;
+    const upserts = [...held].filter(([key, { json }]) => known?.get(key)?.json !== json).map(([, one]) => one);
+    const removals = [...(known ?? [])].filter(([key]) => !held.has(key)).map(([, { kind, key }]) => ({ kind, key }));
+    if (!full && upserts.length === 0 && removals.length === 0) return undefined;
+    return {
+      trustDomain: name,
+      revision: resources.revision,
+      full,
+      upserts: upserts.map(({ kind, key, json }) => ({ kind, key, bodyJson: json })),
+      removals,
+    };
   }
 
   #emptied(trustDomain: string): ResourceUpdate {
+    const revision = this.#sent.get(trustDomain)?.revision ?? 0n;
     this.#sent.delete(trustDomain);
-    const revision = this.#revisions.get(trustDomain) ?? 0n;
+    this.#applied.delete(trustDomain);
     return { trustDomain, revision, full: true, upserts: [], removals: [] };
   }
 }
@@ -65,14 +99,4 @@ function concerning(
     if (federated.has(membership.name) && membership.resources.revision > 0n) kinds.set(membership, FEDERATED);
   for (const { membership } of entitled) kinds.set(membership, OWN);
   return kinds;
-}
-
-function fullUpdate({ name, resources }: Membership, kinds: readonly ResourceKind[]): ResourceUpdate {
-  return {
-    trustDomain: name,
-    revision: resources.revision,
-    full: true,
-    upserts: resources.select(kinds).map(({ kind, key, json }) => ({ kind, key, bodyJson: json })),
-    removals: [],
-  };
 }

@@ -35,6 +35,18 @@ export interface StatusRequest {
 export interface StatusResponse {
   healthy: boolean;
   trustDomains: StatusResponse_TrustDomain[];
+  /** Enforcement points of this node that are connected, and what each of them says it has applied. */
+  enforcementPoints: StatusResponse_EnforcementPoint[];
+}
+
+export interface StatusResponse_EnforcementPoint {
+  spiffeIds: string[];
+  appliedRevisions: { [key: string]: bigint };
+}
+
+export interface StatusResponse_EnforcementPoint_AppliedRevisionsEntry {
+  key: string;
+  value: bigint;
 }
 
 export interface StatusResponse_TrustDomain {
@@ -293,7 +305,7 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 };
 
 function createBaseStatusResponse(): StatusResponse {
-  return { healthy: false, trustDomains: [] };
+  return { healthy: false, trustDomains: [], enforcementPoints: [] };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -303,6 +315,9 @@ export const StatusResponse: MessageFns<StatusResponse> = {
     }
     for (const v of message.trustDomains) {
       StatusResponse_TrustDomain.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.enforcementPoints) {
+      StatusResponse_EnforcementPoint.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -334,6 +349,140 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.trustDomains.push(StatusResponse_TrustDomain.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.enforcementPoints.push(StatusResponse_EnforcementPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusResponse_EnforcementPoint(): StatusResponse_EnforcementPoint {
+  return { spiffeIds: [], appliedRevisions: {} };
+}
+
+export const StatusResponse_EnforcementPoint: MessageFns<StatusResponse_EnforcementPoint> = {
+  encode(message: StatusResponse_EnforcementPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.spiffeIds) {
+      writer.uint32(10).string(v!);
+    }
+    globalThis.Object.entries(message.appliedRevisions).forEach(([key, value]: [string, bigint]) => {
+      StatusResponse_EnforcementPoint_AppliedRevisionsEntry.encode({ key: key as any, value }, writer.uint32(18).fork())
+        .join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse_EnforcementPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusResponse_EnforcementPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = StatusResponse_EnforcementPoint_AppliedRevisionsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.appliedRevisions[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusResponse_EnforcementPoint_AppliedRevisionsEntry(): StatusResponse_EnforcementPoint_AppliedRevisionsEntry {
+  return { key: "", value: 0n };
+}
+
+export const StatusResponse_EnforcementPoint_AppliedRevisionsEntry: MessageFns<
+  StatusResponse_EnforcementPoint_AppliedRevisionsEntry
+> = {
+  encode(
+    message: StatusResponse_EnforcementPoint_AppliedRevisionsEntry,
+    writer: BinaryWriter = new BinaryWriter(),
+  ): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0n) {
+      if (BigInt.asUintN(64, message.value) !== message.value) {
+        throw new globalThis.Error("value provided for field message.value of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse_EnforcementPoint_AppliedRevisionsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusResponse_EnforcementPoint_AppliedRevisionsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = reader.uint64() as bigint;
             continue;
           }
         }
