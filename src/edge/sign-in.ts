@@ -66,12 +66,11 @@ export class SignIn {
   }
 
   async #finish(arrival: Arrival): Promise<void> {
-    this.#assertRate(arrival);
-    const { attempts, provider, identities, sessions, sessionSeconds } = this.#options;
+    const { provider, identities, sessions, sessionSeconds } = this.#options;
     const { target, cookies, response, link } = arrival;
     link.note({ kind: 'login', proof: 'oidc code + pkce + nonce' });
     const state = new URLSearchParams(target.search).get('state');
-    const attempt = attempts.take(state, cookies);
+    const attempt = this.#take(state, arrival);
     response.setHeader('set-cookie', clearCookie(attempt.cookieName));
     const { claims, scope } = await provider.signIn(attempt, target.search, state ?? '');
     const user = mapUser(identities, claims, scope);
@@ -85,6 +84,16 @@ export class SignIn {
       setCookie(SESSION_COOKIE, cookie, sessionSeconds),
     ]);
     sendRedirect(response, attempt.returnTo, 303);
+  }
+
+  /** A sign-in was counted when it began; who comes back from none is counted here. */
+  #take(state: string | null, arrival: Arrival): ReturnType<LoginAttempts['take']> {
+    try {
+      return this.#options.attempts.take(state, arrival.cookies);
+    } catch (error) {
+      this.#assertRate(arrival);
+      throw error;
+    }
   }
 
   #end(arrival: Arrival): void {
