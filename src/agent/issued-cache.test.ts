@@ -62,3 +62,18 @@ test('beyond the limit the least recently used go; what somebody still holds is 
   cache.keep((id) => id === 'three');
   assert.equal(cache.size, 1);
 });
+
+test('a clock that is set back by minutes makes what was issued one of the future: another is asked for', async () => {
+  const { clock, state, get } = world(2);
+  const one = entry('one');
+  await get(one);
+  clock.jump(-60_000);
+  await get(one);
+  assert.equal(state.issued, 1);
+  clock.jump(-1);
+  await get(one);
+  assert.equal(state.issued, 2);
+  clock.jump(-300_000);
+  state.fails = true;
+  assert.ok(await get(one), 'the server is away: what there is');
+});

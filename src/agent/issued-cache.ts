@@ -27,9 +27,13 @@ export interface IssuedCacheOptions {
 interface Cached<T> {
   readonly cause: string;
   readonly value: T;
+  /** When it came, milliseconds. */
+  readonly since: number;
 }
 
 const RETRY_MILLIS = 1000;
+/** What relying parties allow for clocks that disagree: a token from further in the future is refused. */
+const SKEW_MILLIS = 60_000;
 
 /**
  * What was issued, by entry and variant: until its renewal is due, the entry changes or the bundle voids it. One request for callers at
@@ -42,7 +46,7 @@ export class IssuedCache<T extends Issued> {
   readonly #cached = new Map<string, Cached<T>>();
   /** Let go, but held by a stream that gave it out: were it forgotten, the next change would renew all of them at once. */
   readonly #released = new Map<string, WeakRef<T>>();
-  readonly #causes = new WeakMap<T, string>();
+  readonly #circumstances = new WeakMap<T, Omit<Cached<T>, 'value'>>();
   readonly #issuing = new Map<string, Promise<T>>();
   readonly #collected = new FinalizationRegistry<string>((key) => {
     if (this.#released.get(key)?.deref() === undefined) this.#released.delete(key);
@@ -62,7 +66,7 @@ export class IssuedCache<T extends Issued> {
     const cached = this.#find(key);
     const judged = cached === undefined ? 'void' : wanted.judge(cached.value);
     const now = this.#options.clock.now();
-    if (cached !== undefined && cached.cause === cause && judged === 'good' && now < cached.value.renewAt)
+    if (cached !== undefined && cached.cause === cause && judged === 'good' && isFresh(cached, now))
       return cached.value;
     try {
       return await this.#issueOnce(key, cause, wanted);
@@ -89,20 +93,21 @@ export class IssuedCache<T extends Issued> {
       return cached;
     }
     const value = this.#released.get(key)?.deref();
-    const cause = value === undefined ? undefined : this.#causes.get(value);
-    if (value === undefined || cause === undefined) return undefined;
-    this.#put(key, { cause, value });
-    return { cause, value };
+    const rest = value === undefined ? undefined : this.#circumstances.get(value);
+    if (value === undefined || rest === undefined) return undefined;
+    const again = { ...rest, value };
+    this.#put(key, again);
+    return again;
   }
 
   #put(key: string, cached: Cached<T>): void {
     this.#released.delete(key);
     this.#cached.delete(key);
     this.#cached.set(key, cached);
-    for (const [oldest, { value, cause }] of this.#cached) {
+    for (const [oldest, { value, ...rest }] of this.#cached) {
       if (this.#cached.size <= this.#options.limit) break;
       this.#cached.delete(oldest);
-      this.#causes.set(value, cause);
+      this.#circumstances.set(value, rest);
       this.#released.set(oldest, new WeakRef(value));
       this.#collected.register(value, oldest);
     }
@@ -115,13 +120,18 @@ export class IssuedCache<T extends Issued> {
     const issuing = wanted
       .issue()
       .then((value) => {
-        this.#put(key, { cause, value });
+        this.#put(key, { cause, value, since: this.#options.clock.now() });
         return value;
       })
       .finally(() => this.#issuing.delete(flight));
     this.#issuing.set(flight, issuing);
     return issuing;
   }
+}
+
+/** Not before its renewal, and not of the future: the clock may have been set back since. */
+function isFresh<T extends Issued>({ value, since }: Cached<T>, now: number): boolean {
+  return since - SKEW_MILLIS <= now && now < value.renewAt;
 }
 
 const texts = new WeakMap<EntryResource, string>();

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '#kernel';
 import { encodeCertificate, encodeSignedPart, type SignatureScheme } from '#x509';
-import { authoritySubject, BACKDATE_MILLIS, serialNumber } from './profile.ts';
+import { authoritySubject, backdateMillis, serialNumber } from './profile.ts';
 
 export interface CaCertificateRequest {
   /** The trust domain's own SPIFFE ID. */
@@ -36,7 +36,7 @@ export async function makeCaCertificate(request: CaCertificateRequest, issuer: C
     serial,
     subject,
     issuer: issuer.subject ?? subject,
-    notBefore: Math.max(now - BACKDATE_MILLIS, issuer.notBefore ?? 0),
+    notBefore: Math.max(now - backdateMillis(ttlSeconds), issuer.notBefore ?? 0),
     notAfter: Math.min(now + ttlSeconds * 1000, issuer.notAfter ?? Number.POSITIVE_INFINITY),
     spki,
     issuerKeyId: issuer.keyId,

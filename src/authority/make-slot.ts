@@ -5,6 +5,7 @@ import { makeCaCertificate } from './ca-certificate.ts';
 import type { AuthorityKind } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE, type KeyType } from './key-type.ts';
+import { backdateMillis } from './profile.ts';
 import type { Slot } from './slot.ts';
 
 export interface SlotMakerOptions {
@@ -34,7 +35,8 @@ export async function makeSlot(kind: AuthorityKind, keyType: KeyType, options: S
   const now = options.clock.now();
   const common = { kind, keyName, keyType, state: 'prepared' as const, tainted: false, spki };
   const notAfter = now + options.ttlSeconds * 1000;
-  if (kind !== 'x509') return { ...common, id: kid, notBefore: now, notAfter, chain: [] };
+  if (kind !== 'x509')
+    return { ...common, id: kid, notBefore: now - backdateMillis(options.ttlSeconds), notAfter, chain: [] };
   const certificate = await selfSigned(keyType, { keyName, spki }, options);
   const ends = { notBefore: certificate.notBefore, notAfter: certificate.notAfter };
   return { ...common, ...ends, id: authorityIdOf(certificate), chain: [certificate] };

@@ -1,8 +1,16 @@
 import type { Random } from '#kernel';
 import { encodeName, OID } from '#x509';
 
-/** Certificates are valid from a little before they are made, for peers whose clocks are behind. */
-export const BACKDATE_MILLIS = 10_000;
+const MIN_BACKDATE_MILLIS = 10_000;
+const MAX_BACKDATE_MILLIS = 10 * 60_000;
+
+/**
+ * How long before it is made a credential is valid, milliseconds: a clock that is behind, or is set back by minutes, must not stop what was
+ * issued. A sixth of its life, so that clients which count from the beginning to half-life do not find a short one due at once.
+ */
+export function backdateMillis(ttlSeconds: number): number {
+  return Math.min(Math.max((ttlSeconds * 1000) / 6, MIN_BACKDATE_MILLIS), MAX_BACKDATE_MILLIS);
+}
 
 /** Subject of every leaf: the identity is the URI, never the subject (X509-SVID §2). */
 export const LEAF_SUBJECT = encodeName([

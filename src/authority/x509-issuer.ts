@@ -4,7 +4,7 @@ import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
-import { BACKDATE_MILLIS, LEAF_SUBJECT } from './profile.ts';
+import { backdateMillis, LEAF_SUBJECT } from './profile.ts';
 import { SerialNumbers } from './serial-numbers.ts';
 import type { Slot } from './slot.ts';
 
@@ -56,7 +56,7 @@ export class X509Issuer {
     const [authority, ...above] = active.chain;
     if (authority === undefined) throw new Fault('INTERNAL_ERROR', 'a slot for certificates has none of its own');
     const now = clock.now();
-    const notBefore = Math.max(now - BACKDATE_MILLIS, authority.notBefore);
+    const notBefore = Math.max(now - backdateMillis(request.ttlSeconds), authority.notBefore);
     const notAfter = Math.min(now + request.ttlSeconds * 1000, ...active.chain.map((one) => one.notAfter));
     const serial = this.#serials.next();
     const scheme = KEY_USE[active.keyType].certificate;

@@ -18,7 +18,8 @@ export interface CachedToken {
   readonly token: string;
   readonly kid: string;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** Milliseconds from which another is minted. */
+  /** Milliseconds; before that (the clock was set back) and from `renewAt` on another is minted. */
+  readonly mintedAt: number;
   readonly renewAt: number;
 }
 

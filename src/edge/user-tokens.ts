@@ -48,7 +48,7 @@ export class UserTokens {
     const audience = demand.audience ?? session.user.tenant;
     const key = JSON.stringify([audience, origin]);
     const cached = session.tokens.get(key);
-    if (cached !== undefined && cached.kid === minter.kid && clock.now() < cached.renewAt) return cached;
+    if (cached !== undefined && cached.kid === minter.kid && isCurrent(cached, clock.now())) return cached;
     const times = this.#times(minter, internalJwtSeconds);
     const claims: Claims = {
       ...baseClaims(session),
@@ -63,6 +63,7 @@ export class UserTokens {
       token,
       kid: minter.kid,
       claims,
+      mintedAt: clock.now(),
       renewAt: clock.now() + ((times.exp - times.iat) * 2000) / 3,
     };
     session.tokens.set(key, fresh);
@@ -73,6 +74,11 @@ export class UserTokens {
     const iat = unixSeconds(this.#options.clock);
     return { iat, exp: iat + Math.min(seconds, minter.maxLifetimeSeconds) };
   }
+}
+
+/** A clock that was set back makes a token of the future, which no service takes. */
+function isCurrent({ mintedAt, renewAt }: CachedToken, now: number): boolean {
+  return mintedAt <= now && now < renewAt;
 }
 
 /** What is the same in every token of a session. */
