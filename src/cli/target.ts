@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { Fault } from '#kernel';
+import { type Closeable, Fault } from '#kernel';
 import {
   type AdminClient,
   connectAdmin,
@@ -10,6 +10,7 @@ import {
   runRoot,
   type SupervisorClient,
 } from '#up';
+import { type Client, createGrpcClient, dialUnix, type ServiceDefinition } from '#wire';
 
 export interface TargetOptions {
   readonly runDir?: string;
@@ -36,26 +37,39 @@ export function findRunDirectory({ runDir }: TargetOptions): string {
   return only;
 }
 
-/** Talks to the server's admin socket for the time of `use`. */
-export async function withAdmin<T>(options: TargetOptions, use: (admin: AdminClient) => Promise<T>): Promise<T> {
-  const admin = connectAdmin(options.socket ?? join(findRunDirectory(options), 'server', 'admin.sock'));
-  try {
-    return await use(admin);
-  } finally {
-    await admin.close();
-  }
+/** The server's admin socket. Throws as `findRunDirectory`. */
+export function findServerSocket(options: TargetOptions): string {
+  return options.socket ?? join(findRunDirectory(options), 'server', 'admin.sock');
+}
+
+/** Talks to the server's admin service for the time of `use`. */
+export function withAdmin<T>(options: TargetOptions, use: (admin: AdminClient) => Promise<T>): Promise<T> {
+  return during(connectAdmin(findServerSocket(options)), use);
+}
+
+/** Talks to another service on the server's admin socket for the time of `use`. */
+export function withServer<D extends ServiceDefinition, T>(
+  definition: D,
+  options: TargetOptions,
+  use: (client: Client<D>) => Promise<T>,
+): Promise<T> {
+  const socket = findServerSocket(options);
+  return during(createGrpcClient(definition, { dial: () => dialUnix(socket) }), use);
 }
 
 /** Talks to the agent's admin socket for the time of `use`. */
-export async function withSupervisor<T>(
+export function withSupervisor<T>(
   options: TargetOptions,
   use: (supervisor: SupervisorClient) => Promise<T>,
 ): Promise<T> {
-  const supervisor = connectSupervisor(join(findRunDirectory(options), 'agent', 'admin', 'admin.sock'));
+  return during(connectSupervisor(join(findRunDirectory(options), 'agent', 'admin', 'admin.sock')), use);
+}
+
+async function during<C extends Closeable, T>(client: C, use: (client: C) => Promise<T>): Promise<T> {
   try {
-    return await use(supervisor);
+    return await use(client);
   } finally {
-    await supervisor.close();
+    await client.close();
   }
 }
 

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import { silentLog, systemClock, systemRandom } from '#kernel';
 import { createClient } from '#rpc';
 import { startServer } from '#server';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
+import { hauberk } from '../cli.harness.ts';
 
 const DOCUMENT = { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: 'bank-a' }, spec: {} };
 
@@ -18,17 +17,9 @@ test('authority rotate, taint and revoke walk a key through its states; what its
   const sync = { host: '127.0.0.1', port: 0 };
   const ports = { clock: systemClock, random: systemRandom, log: silentLog };
   const server = await startServer({ dataDir: join(directory, 'data'), adminSocket: socketPath, sync, ...ports });
-  const hauberk = async (...words: string[]): Promise<{ status: number; out: string; error: string }> => {
-    const main = join(import.meta.dirname, '..', 'main.ts');
-    const child = spawn(process.execPath, [main, 'authority', ...words, '--socket', socketPath]);
-    let [out, error] = ['', ''];
-    child.stdout.on('data', (text) => (out += text));
-    child.stderr.on('data', (text) => (error += text));
-    const [status] = await once(child, 'close');
-    return { status, out, error };
-  };
+  const authority = (...words: readonly string[]) => hauberk('authority', ...words, '--socket', socketPath);
   const states = async (kind: string): Promise<readonly string[]> => {
-    const { out } = await hauberk('show', 'bank-a', '--json');
+    const { out } = await authority('show', 'bank-a', '--json');
     const { authorities } = JSON.parse(out);
     const own = authorities.filter((one: { kind: string }) => one.kind === kind);
     return own.map((one: { state: string; tainted: boolean }) => (one.tainted ? 'tainted' : one.state));
@@ -37,17 +28,17 @@ test('authority rotate, taint and revoke walk a key through its states; what its
     const admin = createClient(AdminDefinition, { socketPath });
     await admin.apply({ documentsJson: [JSON.stringify(DOCUMENT)], dryRun: false });
     await admin.close();
-    const refused = await hauberk('taint', 'bank-a', '--kind', 'jwt');
+    const refused = await authority('taint', 'bank-a', '--kind', 'jwt');
     assert.match(refused.error, /^hauberk: NOT_FOUND: /);
     assert.deepEqual([refused.status, refused.out], [66, '']);
-    assert.equal((await hauberk('rotate', 'bank-a', '--kind', 'jwt')).status, 0);
+    assert.equal((await authority('rotate', 'bank-a', '--kind', 'jwt')).status, 0);
     assert.deepEqual(await states('jwt'), ['old', 'active']);
-    assert.match((await hauberk('taint', 'bank-a', '--kind', 'jwt')).out, /^jwt {2}\w+ {2}old, tainted {2}/);
+    assert.match((await authority('taint', 'bank-a', '--kind', 'jwt')).out, /^jwt {2}\w+ {2}old, tainted {2}/);
     assert.deepEqual(await states('jwt'), ['tainted', 'active']);
-    assert.equal((await hauberk('revoke', 'bank-a', '--kind', 'jwt')).status, 0);
+    assert.equal((await authority('revoke', 'bank-a', '--kind', 'jwt')).status, 0);
     assert.deepEqual(await states('jwt'), ['active']);
     assert.deepEqual(await states('x509'), ['active']);
-    const { status } = await hauberk('prepare', 'bank-a', '--kind', 'ssh');
+    const { status } = await authority('prepare', 'bank-a', '--kind', 'ssh');
     assert.equal(status, 65);
   } finally {
     await server.close();

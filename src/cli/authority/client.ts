@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Client, createGrpcClient, dialUnix } from '#wire';
+import type { Client } from '#wire';
 import { AuthoritiesDefinition, type Authority } from '#wire/gen/hauberk_authorities';
-import { findRunDirectory, type TargetOptions, withTarget } from '../target.ts';
+import { type TargetOptions, withServer, withTarget } from '../target.ts';
 
 export interface AuthorityOptions extends TargetOptions {
   readonly kind: string;
@@ -18,17 +17,11 @@ export function withAuthorityOptions(command: Command): Command {
 }
 
 /** Talks to the server's admin socket for the time of `use`. */
-export async function withAuthorities<T>(
+export function withAuthorities<T>(
   options: TargetOptions,
   use: (authorities: Client<typeof AuthoritiesDefinition>) => Promise<T>,
 ): Promise<T> {
-  const socket = options.socket ?? join(findRunDirectory(options), 'server', 'admin.sock');
-  const client = createGrpcClient(AuthoritiesDefinition, { dial: () => dialUnix(socket) });
-  try {
-    return await use(client);
-  } finally {
-    await client.close();
-  }
+  return withServer(AuthoritiesDefinition, options, use);
 }
 
 /** What a person reads of an authority. */

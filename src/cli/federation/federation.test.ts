@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +7,7 @@ import { silentLog, systemClock, systemRandom } from '#kernel';
 import { createClient } from '#rpc';
 import { startServer } from '#server';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
+import { hauberk } from '../cli.harness.ts';
 
 async function open(directory: string, name: string, spec: object) {
   const adminSocket = join(directory, `${name}.sock`);
@@ -20,16 +19,7 @@ async function open(directory: string, name: string, spec: object) {
   const document = { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name }, spec };
   await admin.apply({ documentsJson: [JSON.stringify(document)], dryRun: false });
   await admin.close();
-  const hauberk = async (...words: string[]): Promise<{ status: number; out: string; error: string }> => {
-    const main = join(import.meta.dirname, '..', 'main.ts');
-    const child = spawn(process.execPath, [main, ...words, '--socket', adminSocket]);
-    let [out, error] = ['', ''];
-    child.stdout.on('data', (text) => (out += text));
-    child.stderr.on('data', (text) => (error += text));
-    const [status] = await once(child, 'close');
-    return { status, out, error };
-  };
-  return { server, hauberk };
+  return { server, hauberk: (...words: readonly string[]) => hauberk(...words, '--socket', adminSocket) };
 }
 
 test('federation create, list, refresh and delete; bundle show and set', async () => {
