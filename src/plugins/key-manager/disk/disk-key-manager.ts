@@ -3,7 +3,8 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyManager, KeyType } from '#authority';
 import { Fault, type Secret } from '#kernel';
-import { generateKey, signWith, spkiOf } from '../local-key.ts';
+import { LoadedKeys } from '../loaded-keys.ts';
+import { generateKey, spkiOf } from '../local-key.ts';
 import { isSealed, Seal } from '../seal.ts';
 import { makePrivateDirectory, readOptional, STAGING, writePrivateFile } from './private-file.ts';
 
@@ -22,7 +23,7 @@ const SEAL_FILE = 'seal.json';
 export class DiskKeyManager implements KeyManager {
   readonly #directory: string;
   readonly #seal: Seal | undefined;
-  readonly #keys = new Map<string, KeyObject>();
+  readonly #keys = new LoadedKeys((name) => this.#load(name));
 
   private constructor(directory: string, seal: Seal | undefined) {
     this.#directory = directory;
@@ -47,21 +48,19 @@ export class DiskKeyManager implements KeyManager {
   }
 
   async generate(name: string, type: KeyType): Promise<Buffer> {
-    if ((await this.#load(name)) !== undefined) throw new Fault('ALREADY_EXISTS', 'a key of this name exists');
+    if ((await this.#keys.get(name)) !== undefined) throw new Fault('ALREADY_EXISTS', 'a key of this name exists');
     const key = await generateKey(type);
     await this.#write(name, key);
-    this.#keys.set(name, key);
+    this.#keys.put(name, key);
     return spkiOf(key);
   }
 
-  async find(name: string): Promise<Buffer | undefined> {
-    const key = await this.#load(name);
-    return key === undefined ? undefined : spkiOf(key);
+  find(name: string): Promise<Buffer | undefined> {
+    return this.#keys.find(name);
   }
 
   sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
-    const known = this.#keys.get(name);
-    return known === undefined ? this.#signWithLoaded(name, data) : signWith(known, data);
+    return this.#keys.sign(name, data);
   }
 
   async delete(name: string): Promise<void> {
@@ -69,15 +68,7 @@ export class DiskKeyManager implements KeyManager {
     await rm(this.#path(name), { force: true });
   }
 
-  async #signWithLoaded(name: string, data: Uint8Array): Promise<Buffer> {
-    const key = await this.#load(name);
-    if (key === undefined) throw new Fault('NOT_FOUND', 'no key of this name');
-    return signWith(key, data);
-  }
-
   async #load(name: string): Promise<KeyObject | undefined> {
-    const known = this.#keys.get(name);
-    if (known !== undefined) return known;
     const path = this.#path(name);
     const text = await readOptional(path);
     if (text === undefined) return undefined;
@@ -85,10 +76,7 @@ export class DiskKeyManager implements KeyManager {
       throw new Fault('KEY_UNREADABLE', `${path} is sealed: it needs the passphrase`);
     const key = this.#read(name, text);
     if (key === undefined) await rename(path, `${path}.damaged`);
-    else {
-      this.#keys.set(name, key);
-      if (!isSealed(text) && this.#seal !== undefined) await this.#write(name, key);
-    }
+    else if (!isSealed(text) && this.#seal !== undefined) await this.#write(name, key);
     return key;
   }
 

@@ -3,7 +3,8 @@ import type { KeyManager, KeyType } from '#authority';
 import { Fault, type Secret } from '#kernel';
 import { keyLog, type Store } from '#registry';
 import type { TrustDomain } from '#spiffe';
-import { generateKey, signWith, spkiOf } from '../local-key.ts';
+import { LoadedKeys } from '../loaded-keys.ts';
+import { generateKey, spkiOf } from '../local-key.ts';
 import { Seal } from '../seal.ts';
 
 const SEAL_KEY = 'seal';
@@ -21,7 +22,7 @@ interface Kept {
 export class StoreKeyManager implements KeyManager {
   readonly #log: Log;
   readonly #seal: Seal;
-  readonly #keys = new Map<string, KeyObject>();
+  readonly #keys = new LoadedKeys((name) => this.#load(name));
 
   private constructor(log: Log, seal: Seal) {
     this.#log = log;
@@ -44,18 +45,16 @@ export class StoreKeyManager implements KeyManager {
     const text = this.#seal.seal(name, key.export({ type: 'pkcs8', format: 'der' }));
     const created = await this.#log.change(({ texts }) => (texts.has(name) ? undefined : { key: name, text }));
     if (!created || name === SEAL_KEY) throw new Fault('ALREADY_EXISTS', 'a key of this name exists');
-    this.#keys.set(name, key);
+    this.#keys.put(name, key);
     return spkiOf(key);
   }
 
-  async find(name: string): Promise<Buffer | undefined> {
-    const key = await this.#load(name);
-    return key === undefined ? undefined : spkiOf(key);
+  find(name: string): Promise<Buffer | undefined> {
+    return this.#keys.find(name);
   }
 
   sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
-    const known = this.#keys.get(name);
-    return known === undefined ? this.#signWithLoaded(name, data) : signWith(known, data);
+    return this.#keys.sign(name, data);
   }
 
   async delete(name: string): Promise<void> {
@@ -63,21 +62,10 @@ export class StoreKeyManager implements KeyManager {
     await this.#log.change(({ texts }) => (texts.has(name) ? { key: name, text: undefined } : undefined));
   }
 
-  async #signWithLoaded(name: string, data: Uint8Array): Promise<Buffer> {
-    const key = await this.#load(name);
-    if (key === undefined) throw new Fault('NOT_FOUND', 'no key of this name');
-    return signWith(key, data);
-  }
-
   async #load(name: string): Promise<KeyObject | undefined> {
-    const known = this.#keys.get(name);
-    if (known !== undefined) return known;
     const text = (await this.#log.read()).texts.get(name);
     const pkcs8 = text === undefined ? undefined : this.#seal.open(name, text);
-    if (pkcs8 === undefined) return undefined;
-    const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-    this.#keys.set(name, key);
-    return key;
+    return pkcs8 === undefined ? undefined : createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   }
 }
 
