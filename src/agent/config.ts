@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { Fault } from '#kernel';
+import { Fault, parseSettings, readSettingsFile } from '#kernel';
 import { isSpiffeId, isTrustDomain } from '#spiffe';
 import { nodeEvidenceSchema } from './node-evidence.ts';
 
@@ -98,7 +97,7 @@ export type AgentSettings = z.input<typeof schema>;
 
 /** Reads the JSON file that `--config` names. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` with every problem. */
 export function readAgentConfig(path: string): AgentConfig {
-  const config = checkSettings(readJson(path), path);
+  const config = checkSettings(readSettingsFile(path), path);
   // Whoever can open the workload socket could otherwise look for the admin socket beside it, or take its place.
   if (dirname(resolve(config.workloadSocket)) === dirname(resolve(config.adminSocket)))
     throw new Fault('CONFIG_INVALID', `${path}: adminSocket: it must not share a directory with workloadSocket`);
@@ -107,17 +106,5 @@ export function readAgentConfig(path: string): AgentConfig {
 
 /** Fills in what is left out. Throws `CONFIG_INVALID` with every problem. */
 export function checkSettings(settings: unknown, where = 'agent'): AgentConfig {
-  const parsed = schema.safeParse(settings);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: at, message }) => ({ path: at.join('.'), message }));
-  const sentence = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
-  throw new Fault('CONFIG_INVALID', `${where}: ${sentence}`, { details: { problems } });
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read as JSON`, { cause });
-  }
+  return parseSettings(schema, settings, where);
 }

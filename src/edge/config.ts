@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type EdgeDocument, findDurationSeconds, parseDocument } from '#config';
-import { Fault } from '#kernel';
+import { Fault, parseSettings, readSettingsFile } from '#kernel';
 
 const listen = z.strictObject({ host: z.string().min(1), port: z.number().int().min(0).max(65_535) });
 
@@ -31,15 +30,11 @@ export interface EdgeSettings {
 
 /** Reads the JSON file that `--config` names. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` with every problem. */
 export function readEdgeConfig(path: string): EdgeConfig {
-  return parseEdgeConfig(readJson(path), path);
+  return parseEdgeConfig(readSettingsFile(path), path);
 }
 
 export function parseEdgeConfig(json: unknown, source: string): EdgeConfig {
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: at, message }) => ({ path: at.join('.'), message }));
-  const sentence = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
-  throw new Fault('CONFIG_INVALID', `${source}: ${sentence}`, { details: { problems } });
+  return parseSettings(schema, json, source);
 }
 
 /** Reads an Edge document. Throws `CONFIG_INVALID`. */
@@ -63,12 +58,4 @@ function secondsOf(value: unknown): number {
   const seconds = typeof value === 'number' ? value : findDurationSeconds(String(value));
   if (seconds === undefined) throw new Fault('CONFIG_INVALID', 'a duration is a number and s, m, h or d');
   return seconds;
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read as JSON`, { cause });
-  }
 }

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { Fault } from '#kernel';
+import { Fault, readSettingsFile } from '#kernel';
 import type { DatabaseConfig } from './database-address.ts';
 import { type GateDocument, parseGateDocument } from './gate-document.ts';
 
@@ -15,7 +14,7 @@ export interface GateConfig {
 
 /** Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID`. */
 export function readGateConfig(path: string): GateConfig {
-  const config = Object(readJson(path));
+  const config = Object(readSettingsFile(path));
   const { serverLog } = config;
   const document = parseGateDocument(config.document);
   const database = parseDatabase(Object(config.database));
@@ -44,14 +43,6 @@ function parseDatabase(value: Readonly<Record<string, unknown>>): DatabaseConfig
     user: text(value.user, 'database.user'),
     passwordFile: text(value.passwordFile, 'database.passwordFile'),
   };
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read as JSON`, { cause });
-  }
 }
 
 function text(value: unknown, path: string): string {

@@ -8,3 +8,4 @@ export { pooledRandom } from './pooled-random.ts';
 export { type Random, randomBase64url, randomFraction, randomHex, systemRandom } from './random.ts';
 export { type ProcessContext, type ProcessOptions, runProcess } from './run-process.ts';
 export { equalSecrets, Secret } from './secret.ts';
+export { parseSettings, readSettingsFile, type SettingsSchema } from './settings.ts';

@@ -41,13 +41,11 @@ export async function runProcess({ name, argv, exitOf, start }: ProcessOptions):
   } catch (error) {
     const { code, message, details } = toFault(error);
     log.error('not started', { error });
-    say({ fault: { code, message, details } });
-    process.exitCode = exitOf(code);
     // What was opened before the fault must not hold the process.
-    process.stdout.write('', () => process.exit());
+    say({ fault: { code, message, details } }, () => process.exit(exitOf(code)));
   }
 }
 
-function say(line: object): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+function say(line: object, said?: () => void): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`, said);
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { Fault } from '#kernel';
+import { parseSettings, readSettingsFile } from '#kernel';
 import { authoritySchema } from './authority-config.ts';
 import { nodeAttestorsSchema } from './node-attestors.ts';
 
@@ -48,17 +47,5 @@ export type ServerConfig = z.output<typeof schema>;
 
 /** Reads the JSON file that `--config` names. Throws `CONFIG_UNREADABLE` or `CONFIG_INVALID` with every problem. */
 export function readServerConfig(path: string): ServerConfig {
-  const parsed = schema.safeParse(readJson(path));
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path: at, message }) => ({ path: at.join('.'), message }));
-  const sentence = problems.map((problem) => `${problem.path}: ${problem.message}`).join('; ');
-  throw new Fault('CONFIG_INVALID', `${path}: ${sentence}`, { details: { problems } });
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read as JSON`, { cause });
-  }
+  return parseSettings(schema, readSettingsFile(path), path);
 }
