@@ -1,19 +1,8 @@
 import { type Certificate, parseCertificate } from '#x509';
-import type { AuthorityKind, JournalSlot, SlotState } from './journal.ts';
-import type { KeyType } from './key-type.ts';
+import type { JournalSlot, SlotState } from './journal.ts';
 
 /** One key of an authority with what is published of it. */
-export interface Slot {
-  readonly kind: AuthorityKind;
-  /** Hexadecimal subject key id of a CA; `kid` of the others. */
-  readonly id: string;
-  readonly keyName: string;
-  readonly keyType: KeyType;
-  readonly state: SlotState;
-  readonly tainted: boolean;
-  /** Milliseconds since the epoch. */
-  readonly notBefore: number;
-  readonly notAfter: number;
+export interface Slot extends Omit<JournalSlot, 'publicKey' | 'chain'> {
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Buffer;
   /** Of a CA: its certificate, then the intermediates above it; empty otherwise. */

@@ -2,7 +2,7 @@ import { fixAuthority } from './hpack-authority.ts';
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const FRAME_HEAD_BYTES = 9;
-const FRAME = { headers: 1, priority: 2, settings: 4, windowUpdate: 8, continuation: 9 } as const;
+const FRAME = { headers: 1, priority: 2, settings: 4, windowUpdate: 8 } as const;
 const FLAG = { ack: 0x1, endHeaders: 0x4, padded: 0x8, priority: 0x20 } as const;
 /** A client says less than this before its first request. */
 const OPENING_LIMIT_BYTES = 65_536;
@@ -21,6 +21,7 @@ export class Http2Opening {
   #at = PREFACE.length;
   #settingsSent = false;
   #awaitsAck = false;
+  #asked = false;
 
   /** `ready`: give `bytes` to the HTTP/2 server. `settings`: send `EMPTY_SETTINGS`, the client waits for it. `more`: read on. */
   push(chunk: Buffer): 'ready' | 'settings' | 'more' {
@@ -41,9 +42,8 @@ export class Http2Opening {
 
   /** Walks whole frames; true when the first request is there and nothing of ours is left to be acknowledged. */
   #requestIsRead(): boolean {
-    let asked = false;
-    let at = this.#at;
-    while (at + FRAME_HEAD_BYTES <= this.#bytes.length) {
+    while (this.#at + FRAME_HEAD_BYTES <= this.#bytes.length) {
+      const at = this.#at;
       const length = this.#bytes.readUIntBE(at, 3);
       const type = this.#bytes[at + 3] ?? 0;
       const flags = this.#bytes[at + 4] ?? 0;
@@ -57,12 +57,11 @@ export class Http2Opening {
       if (type === FRAME.headers) {
         if ((flags & FLAG.endHeaders) !== 0)
           fixAuthority(fragment(this.#bytes.subarray(at + FRAME_HEAD_BYTES, end), flags));
-        asked = true;
-      } else if (type !== FRAME.settings && type !== FRAME.windowUpdate && type !== FRAME.priority) asked = true;
-      at = end;
-      if (!asked) this.#at = at;
+        this.#asked = true;
+      } else if (type !== FRAME.settings && type !== FRAME.windowUpdate && type !== FRAME.priority) this.#asked = true;
+      this.#at = end;
     }
-    return asked && !this.#awaitsAck;
+    return this.#asked && !this.#awaitsAck;
   }
 }
 

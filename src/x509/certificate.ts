@@ -11,20 +11,12 @@ import {
   readTime,
   TAG,
 } from './der-reader.ts';
-import {
-  type CertificatePolicies,
-  type Extensions,
-  type KeyUsage,
-  NO_EXTENSIONS,
-  readExtensions,
-} from './extensions.ts';
-import type { SubjectNames } from './general-name.ts';
+import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.ts';
 import { readName } from './name.ts';
-import type { NameConstraints } from './name-constraints.ts';
 import { readPublicKey } from './public-key.ts';
 
 /** A certificate that has been read strictly (RFC 5280 §4.1). Reading says nothing about trust: see `verifyPath`. */
-export interface Certificate {
+export interface Certificate extends Omit<Extensions, 'basicConstraints'> {
   readonly der: Buffer;
   /** The signed part. */
   readonly tbs: Buffer;
@@ -41,17 +33,6 @@ export interface Certificate {
   readonly publicKey: KeyObject;
   readonly isCa: boolean;
   readonly pathLen?: number;
-  readonly keyUsage?: KeyUsage;
-  readonly extKeyUsage?: readonly string[];
-  readonly uriSans: readonly string[];
-  readonly dnsNames: readonly string[];
-  /** All names of the subject alternative name. */
-  readonly names: SubjectNames;
-  readonly policies?: CertificatePolicies;
-  readonly subjectKeyId?: Buffer;
-  readonly authorityKeyId?: Buffer;
-  readonly nameConstraints?: NameConstraints;
-  readonly unknownCritical: readonly string[];
 }
 
 /** Parses one DER certificate and nothing after it. Throws `DER_INVALID` or `CERTIFICATE_INVALID`. */

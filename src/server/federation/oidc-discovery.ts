@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { publicJwk } from '#jws';
-import type { BundleResource } from '#wire';
+import type { BundleKey, BundleResource } from '#wire';
 import { type Answer, askedPath, json, type PublicRequest, refusal } from './answer.ts';
 
 export interface OidcDiscoveryOptions {
@@ -21,18 +21,26 @@ const KEYS_PATH = '/keys';
  */
 export function oidcDiscovery(options: OidcDiscoveryOptions): (request: PublicRequest) => Answer {
   const base = new URL(options.issuer).pathname.replace(/\/$/, '');
+  let read: { readonly of: BundleResource['jwtAuthorities']; readonly keys: readonly PublicKey[] } | undefined;
+  // Anyone may ask: keys are opened when they change, not for each who does.
+  const keys = (): readonly PublicKey[] => {
+    const { jwtAuthorities } = options.bundle();
+    if (read === undefined || read.of !== jwtAuthorities)
+      read = { of: jwtAuthorities, keys: (jwtAuthorities ?? []).map(publicKeyOf) };
+    return read.keys;
+  };
   return (request) => {
     const path = askedPath(request);
     if (typeof path !== 'string') return path;
     if (!options.domains.includes(hostName(request.host))) return refusal(400, 'this name is not served here');
-    if (path === `${base}${CONFIGURATION_PATH}`) return json(configuration(options), ANYONE);
-    if (path === `${base}${KEYS_PATH}`) return keySet(options.bundle());
+    if (path === `${base}${CONFIGURATION_PATH}`) return json(configuration(options.issuer, keys()), ANYONE);
+    if (path === `${base}${KEYS_PATH}`) return keySet(keys());
     return refusal(404, 'nothing is here');
   };
 }
 
-function configuration({ issuer, bundle }: OidcDiscoveryOptions): string {
-  const algorithms = new Set(keysOf(bundle()).map(({ alg }) => alg));
+function configuration(issuer: string, keys: readonly PublicKey[]): string {
+  const algorithms = new Set(keys.map(({ alg }) => alg));
   return JSON.stringify({
     issuer,
     jwks_uri: `${issuer.replace(/\/$/, '')}${KEYS_PATH}`,
@@ -43,18 +51,17 @@ function configuration({ issuer, bundle }: OidcDiscoveryOptions): string {
   });
 }
 
-function keySet(bundle: BundleResource): Answer {
-  const keys = keysOf(bundle);
+function keySet(keys: readonly PublicKey[]): Answer {
   return keys.length === 0 ? refusal(501, 'there are no keys') : json(JSON.stringify({ keys }), ANYONE);
 }
 
 /** `alg` and `use: sig` as relying parties of OpenID Connect want them (RFC 7517 §4.2, §4.4). */
-function keysOf({ jwtAuthorities = [] }: BundleResource) {
-  return jwtAuthorities.map(({ kid, publicKey }) => {
-    const jwk = publicJwk(createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' }));
-    return { ...jwk, kid, use: 'sig', alg: algorithmOf(jwk) };
-  });
+function publicKeyOf({ kid, publicKey }: BundleKey) {
+  const jwk = publicJwk(createPublicKey({ key: Buffer.from(publicKey, 'base64'), format: 'der', type: 'spki' }));
+  return { ...jwk, kid, use: 'sig', alg: algorithmOf(jwk) };
 }
+
+type PublicKey = ReturnType<typeof publicKeyOf>;
 
 function algorithmOf(jwk: Readonly<Record<string, unknown>>): string {
   if (jwk.kty === 'RSA') return 'RS256';
