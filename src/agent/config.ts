@@ -2,12 +2,13 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { Fault, parseSettings, readSettingsFile } from '#kernel';
 import { isSpiffeId, isTrustDomain } from '#spiffe';
+import { isSequenceText, type SequenceText } from '#wire';
 import { nodeEvidenceSchema } from './node-evidence.ts';
 
 const bundleSchema = z.looseObject({
   trustDomain: z.string(),
   x509Authorities: z.array(z.string()),
-  sequence: z.number(),
+  sequence: z.custom<SequenceText>(isSequenceText, 'a sequence was expected'),
   refreshHintSeconds: z.number(),
 });
 

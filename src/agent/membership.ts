@@ -3,7 +3,7 @@ import type { NodeEvidenceSource } from '#attestation';
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { createClient, dialTls } from '#rpc';
 import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
-import type { BundleResource, Client, EntryResource } from '#wire';
+import { type BundleResource, type Client, type EntryResource, isOlderSequence } from '#wire';
 import { AgentSyncDefinition, type AttestResponse } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
@@ -126,7 +126,7 @@ export class Membership implements Closeable {
   /** After a long absence the bundle that came with a new join token is newer than the one that the stream left here. */
   ownBundle(): BundleResource {
     const sent = this.resources.bundle(this.name);
-    return sent !== undefined && sent.sequence >= this.#bundle.sequence ? sent : this.#bundle;
+    return sent !== undefined && !isOlderSequence(sent.sequence, this.#bundle.sequence) ? sent : this.#bundle;
   }
 
   onChange(listener: () => void): () => void {

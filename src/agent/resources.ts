@@ -1,5 +1,5 @@
 import { SpiffeId } from '#spiffe';
-import { type BundleResource, compareEntries, type EntryResource, type ResourceKind } from '#wire';
+import { type BundleResource, compareEntries, type EntryResource, isSequenceText, type ResourceKind } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { EntryIndex } from './entry-index.ts';
 
@@ -113,7 +113,7 @@ function isIdOf(text: string, trustDomain: string): boolean {
 export function isBundle(value: unknown, trustDomain: string): value is BundleResource {
   if (typeof value !== 'object' || value === null) return false;
   const bundle: Partial<Record<keyof BundleResource, unknown>> = value;
-  return bundle.trustDomain === trustDomain && typeof bundle.sequence === 'number' && isTexts(bundle.x509Authorities);
+  return bundle.trustDomain === trustDomain && isSequenceText(bundle.sequence) && isTexts(bundle.x509Authorities);
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -1,6 +1,6 @@
 import { Fault } from '#kernel';
 import { isTrustDomain } from '#spiffe';
-import type { BundleResource, EntryResource } from '#wire';
+import { type BundleResource, type EntryResource, isOlderSequence } from '#wire';
 import type { Draft } from './draft.ts';
 import type { Registry } from './registry.ts';
 
@@ -21,7 +21,7 @@ export function setFederatedBundle(draft: Draft, trustDomain: string, bundle: Bu
  */
 export function takeFetchedBundle(draft: Draft, trustDomain: string, bundle: BundleResource): void {
   const known = draft.find<BundleResource>('Bundle', trustDomain, bundle.trustDomain);
-  if (known !== undefined && bundle.sequence < known.sequence)
+  if (known !== undefined && isOlderSequence(bundle.sequence, known.sequence))
     throw new Fault('FEDERATION_BUNDLE_STALE', 'the bundle is older than the one that is known', {
       details: { sequence: bundle.sequence, known: known.sequence },
     });

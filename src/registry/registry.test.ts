@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { faultCode, ManualClock, systemRandom } from '#kernel';
-import type { BundleResource, EntryResource, FederationResource } from '#wire';
+import {
+  type BundleResource,
+  type EntryResource,
+  type FederationResource,
+  type SequenceText,
+  writeSequence,
+} from '#wire';
 import type { AgentRecord } from './agent-record.ts';
 import { removeFederatedBundle, setFederatedBundle, takeFetchedBundle } from './federated-bundle.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -35,7 +41,7 @@ const agent = (id: string, extra: Partial<AgentRecord> = {}): AgentRecord => ({
   expiresAt: Date.UTC(2026, 0, 1, 1),
   ...extra,
 });
-const bundle = (trustDomain: string, sequence = 1): BundleResource => ({
+const bundle = (trustDomain: string, sequence: SequenceText = 1): BundleResource => ({
   trustDomain,
   x509Authorities: [],
   sequence,
@@ -305,6 +311,18 @@ test('a fetched bundle never goes back to an older one; an operator may', async 
   assert.equal(registry.find<BundleResource>('Bundle', 'bank-a', 'peer')?.sequence, 2);
   const own = registry.commit('bank-a', (draft) => setFederatedBundle(draft, 'bank-a', bundle('bank-a')));
   await rejects(own, 'ARGUMENT_INVALID');
+});
+
+test('B-2: the guard against rollback compares all 64 bits, also across a restart', async () => {
+  const { registry, other } = await house();
+  const take = (into: Registry, sequence: bigint) =>
+    into.commit('bank-a', (draft) => takeFetchedBundle(draft, 'bank-a', bundle('peer', writeSequence(sequence))));
+  await take(registry, 2n ** 53n + 1n);
+  await rejects(take(registry, 2n ** 53n), 'FEDERATION_BUNDLE_STALE');
+  const again = await other();
+  await rejects(take(again, 2n ** 53n), 'FEDERATION_BUNDLE_STALE');
+  await take(again, 2n ** 64n - 1n);
+  assert.equal(again.find<BundleResource>('Bundle', 'bank-a', 'peer')?.sequence, '18446744073709551615');
 });
 
 test('a federated bundle in use is kept, taken out of its entries, or goes with them, as the operator says', async () => {

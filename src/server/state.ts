@@ -4,7 +4,7 @@ import { type Clock, type Closeable, Fault, type Log, type Random } from '#kerne
 import { Ledger } from '#ledger';
 import { JoinTokenAttestor } from '#plugins/node-attestor/join-token';
 import { type Committed, type Draft, type JoinToken, Registry, type ResourceChange, type Store } from '#registry';
-import type { BundleResource, TrustDomainResource } from '#wire';
+import { type BundleResource, isOlderSequence, type TrustDomainResource } from '#wire';
 import type { AuthorityConfig } from './authority-config.ts';
 import type { ServerConfig } from './config.ts';
 import type { Plan } from './documents.ts';
@@ -206,7 +206,7 @@ export class State implements Closeable {
     const jwtIssuer = () =>
       this.registry.find<TrustDomainResource>('TrustDomain', resource.name, resource.name)?.jwtIssuer;
     const isShared = this.options.store?.type === 'postgres';
-    const sequenceFloor = published?.sequence ?? 0;
+    const sequenceFloor = Number(published?.sequence ?? 0);
     const place = { dataDir, clock, random, config, store: this.#store, isShared, sequenceFloor, jwtIssuer };
     const hosted = await HostedTrustDomain.open(resource, place);
     this.#hosted.set(resource.name, hosted);
@@ -227,7 +227,7 @@ export class State implements Closeable {
     // Another server of the trust domain may have published a newer one already.
     const publish = (draft: Draft): void => {
       const present = draft.find<BundleResource>('Bundle', name, name);
-      if (present === undefined || present.sequence <= bundle.sequence)
+      if (present === undefined || !isOlderSequence(bundle.sequence, present.sequence))
         draft.add(name, { kind: 'Bundle', key: name, body: bundle });
     };
     await this.commit(name, publish, 'authority');

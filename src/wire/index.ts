@@ -24,3 +24,10 @@ export {
   type TokenKind,
   type TrustDomainResource,
 } from './resources.ts';
+export {
+  isOlderSequence,
+  isSequenceText,
+  readSequence,
+  type SequenceText,
+  writeSequence,
+} from './sequence.ts';

@@ -1,3 +1,5 @@
+import type { SequenceText } from './sequence.ts';
+
 /**
  * The bodies of `Resource.body_json`: what travels from the registry through server and agent to the enforcement points.
  * Types only; senders are trusted by mTLS or by the socket, and each receiver still parses ids before it uses them.
@@ -131,7 +133,7 @@ export interface BundleResource {
   /** Absent: none. */
   readonly jwtAuthorities?: readonly BundleKey[];
   readonly witAuthorities?: readonly BundleKey[];
-  readonly sequence: number;
+  readonly sequence: SequenceText;
   readonly refreshHintSeconds: number;
 }
 

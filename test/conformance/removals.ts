@@ -418,7 +418,12 @@ export const REMOVALS: readonly Removal[] = [
     'if (known === undefined)\n      throw new Fault(',
     "if (known === undefined) return { type: 'https_spiffe', verify: () => undefined };\n    if (known.sequence < 0)\n      throw new Fault(",
   ),
-  at('F-15', 'src/registry/federated-bundle.ts', 'known !== undefined && bundle.sequence < known.sequence', 'false'),
+  at(
+    'F-15',
+    'src/registry/federated-bundle.ts',
+    'known !== undefined && isOlderSequence(bundle.sequence, known.sequence)',
+    'false',
+  ),
 
   // What the standard keeps out has no rule to take away: here it is put in.
   at('A-2', 'src/wire/gen/workloadapi.ts', 'name: "FetchJWTBundles",', 'name: "FetchMore",'),

@@ -2,7 +2,7 @@ import { Fault } from '#kernel';
 import { setFederatedBundle } from '#registry';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { parseBundle, parseTrustDomain } from '#spiffe';
-import type { BundleResource, FederationResource } from '#wire';
+import { type BundleResource, type FederationResource, readSequence } from '#wire';
 import { FederationsDefinition, type Relationship } from '#wire/gen/hauberk_federations';
 import { bundleDocument, bundleResource } from '../federation/bundle-document.ts';
 import type { FederationFollower } from '../federation/federation-follower.ts';
@@ -23,7 +23,7 @@ export function federationsService(state: State, follower: FederationFollower): 
       profile: profile.type,
       endpointSpiffeId: profile.type === 'https_spiffe' ? profile.endpointSpiffeId : '',
       owner,
-      sequence: BigInt(bundle?.sequence ?? 0),
+      sequence: readSequence(bundle?.sequence ?? 0),
       x509Authorities: bundle?.x509Authorities.length ?? 0,
       refreshedAt: BigInt(refreshedAt),
       lastUsedAt: BigInt(lastUsedAt),
@@ -41,7 +41,7 @@ export function federationsService(state: State, follower: FederationFollower): 
     refresh: async ({ trustDomain, other }) => {
       state.trustDomain(trustDomain);
       const { sequence } = await follower.refresh(trustDomain, other);
-      return { sequence: BigInt(sequence) };
+      return { sequence: readSequence(sequence) };
     },
     showBundle: async ({ trustDomain, other }) => {
       state.trustDomain(trustDomain);
@@ -54,7 +54,7 @@ export function federationsService(state: State, follower: FederationFollower): 
       const resource = bundleResource(parseBundle(document, parseTrustDomain(other)), known(trustDomain, other));
       const by = `operator uid ${uid} pid ${pid}`;
       await state.commit(trustDomain, (draft) => setFederatedBundle(draft, trustDomain, resource), by);
-      return { sequence: BigInt(resource.sequence) };
+      return { sequence: readSequence(resource.sequence) };
     },
   });
 }

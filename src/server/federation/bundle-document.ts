@@ -6,7 +6,7 @@ import {
   parseWitBundle,
   parseX509Bundle,
 } from '#spiffe';
-import type { BundleKey, BundleResource } from '#wire';
+import { type BundleKey, type BundleResource, readSequence, writeSequence } from '#wire';
 
 /** What a bundle endpoint serves of a bundle that the registry holds (Federation §5.2). */
 export function bundleDocument(bundle: BundleResource): string {
@@ -15,7 +15,7 @@ export function bundleDocument(bundle: BundleResource): string {
     x509: parseX509Bundle(bundle),
     jwt: parseJwtBundle(bundle),
     wit: parseWitBundle(bundle),
-    sequence: BigInt(bundle.sequence),
+    sequence: readSequence(bundle.sequence),
     refreshHintSeconds: bundle.refreshHintSeconds,
   });
 }
@@ -35,7 +35,7 @@ export function bundleResource(parsed: ParsedBundle, known: BundleResource | und
     x509Authorities: parsed.x509.authorities.map(({ der }) => der.toString('base64')),
     jwtAuthorities: keys(parsed.jwt.authorities),
     witAuthorities: keys(parsed.wit.authorities),
-    sequence: parsed.sequence === undefined ? (known?.sequence ?? 0) : Number(parsed.sequence),
+    sequence: parsed.sequence === undefined ? (known?.sequence ?? 0) : writeSequence(parsed.sequence),
     refreshHintSeconds: parsed.refreshHintSeconds ?? 0,
   };
 }

@@ -12,6 +12,7 @@ import { createClient } from '#rpc';
 import { parseBundle, parseTrustDomain } from '#spiffe';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { AuthoritiesDefinition } from '#wire/gen/hauberk_authorities';
+import { FederationsDefinition } from '#wire/gen/hauberk_federations';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { TrustDomainDefinition } from '#wire/gen/spire/api/server/trustdomain';
@@ -54,6 +55,7 @@ async function open(life: Lifecycle, name: string, spec: object, webRoots?: stri
     apply,
     name,
     bundles: life.own(createClient(BundleDefinition, { socketPath })),
+    federations: life.own(createClient(FederationsDefinition, { socketPath: server.adminSocket })),
     relations: life.own(createClient(TrustDomainDefinition, { socketPath })),
     svids: life.own(createClient(SVIDDefinition, { socketPath })),
     /** A new X.509 authority is published, then used, and the one before it revoked. */
@@ -249,6 +251,23 @@ test('F-10, F-15: redirects, faults, floods and rubbish leave what is known', ()
       await assert.rejects(refresh(b), (error) => faultCode(error) === code);
       assert.deepEqual(await known(b), before);
     }
+  }));
+
+test('B-2: a sequence beyond 2^53 is fetched, guarded and told with all its digits', () =>
+  withWeb(async (b, life, document) => {
+    const served = (sequence: bigint) => document.replace(/("spiffe_sequence":)\d+/, `$1${sequence}`);
+    let answered = served(2n ** 64n - 2n);
+    const answer = (_: unknown, response: { end(text: string): void }): void => response.end(answered);
+    await federate(b, await stranger(life, web('localhost'), answer), { type: 'https_web' });
+    await refresh(b);
+    answered = served(2n ** 64n - 3n);
+    await assert.rejects(refresh(b), (error) => faultCode(error) === 'FEDERATION_BUNDLE_STALE');
+    const question = { trustDomain: 'bank-a', outputMask: undefined };
+    assert.equal((await b.bundles.getFederatedBundle(question)).sequenceNumber, 2n ** 64n - 2n);
+    const { relationships } = await b.federations.list({ trustDomain: 'bank-b' });
+    assert.equal(relationships[0]?.sequence, 2n ** 64n - 2n);
+    const shown = await b.federations.showBundle({ trustDomain: 'bank-b', other: 'bank-a' });
+    assert.equal(parseBundle(shown.document, parseTrustDomain('bank-a')).sequence, 2n ** 64n - 2n);
   }));
 
 test('OpenID Connect discovery: a relying party verifies a JWT-SVID by what it finds there', async () => {

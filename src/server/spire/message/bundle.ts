@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto';
-import type { BundleKey, BundleResource } from '#wire';
+import { type BundleKey, type BundleResource, readSequence, writeSequence } from '#wire';
 import { Bundle, type BundleMask, type JWTKey, type X509Certificate } from '#wire/gen/spire/api/types';
 import { type Certificate, keyId, parseCertificate } from '#x509';
 import { invalid, parseTrustDomainName } from './ids.ts';
@@ -14,7 +14,7 @@ export function encodeBundle(bundle: BundleResource, mask?: BundleMask): Bundle 
     jwtAuthorities: (bundle.jwtAuthorities ?? []).map(encodeKey),
     witAuthorities: (bundle.witAuthorities ?? []).map(encodeKey),
     refreshHint: BigInt(bundle.refreshHintSeconds),
-    sequenceNumber: BigInt(bundle.sequence),
+    sequenceNumber: readSequence(bundle.sequence),
   };
   return masked(message, mask, EMPTY);
 }
@@ -36,7 +36,7 @@ export function decodeBundle(
     ...(taintedX509Authorities === undefined ? {} : { taintedX509Authorities }),
     ...(has('jwtAuthorities') ? { jwtAuthorities: message.jwtAuthorities.map(parseKey) } : {}),
     ...(has('witAuthorities') ? { witAuthorities: message.witAuthorities.map(parseKey) } : {}),
-    sequence: has('sequenceNumber') ? number(message.sequenceNumber) : (base?.sequence ?? 0),
+    sequence: has('sequenceNumber') ? writeSequence(message.sequenceNumber) : (base?.sequence ?? 0),
     refreshHintSeconds: has('refreshHint') ? number(message.refreshHint) : (base?.refreshHintSeconds ?? 0),
   };
 }
