@@ -42,3 +42,21 @@ test('the system clock fires what is already due', async () => {
     systemClock.at(systemClock.now(), () => clearInterval(keep));
   });
 });
+
+test('the system clock fires the sooner first, though a later one was asked for before and after it', async () => {
+  const seen: string[] = [];
+  const now = systemClock.now();
+  const later = systemClock.at(now + 60_000, () => assert.fail());
+  const keep = setInterval(() => {}, 50);
+  await new Promise<void>((resolve) => {
+    systemClock.at(now + 20, () => {
+      seen.push('second');
+      resolve();
+    });
+    systemClock.at(now + 10, () => seen.push('first'));
+    systemClock.at(now + 50_000, () => assert.fail()).cancel();
+  });
+  clearInterval(keep);
+  later.cancel();
+  assert.deepEqual(seen, ['first', 'second']);
+});

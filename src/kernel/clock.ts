@@ -34,6 +34,8 @@ interface Entry {
 class SystemClock implements Clock {
   readonly #due = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
+  /** Wall time at which the timer looks at all that is due. */
+  #armedFor = Number.POSITIVE_INFINITY;
 
   now(): number {
     return Date.now();
@@ -46,7 +48,8 @@ class SystemClock implements Clock {
   at(atMillis: number, fire: () => void): Scheduled {
     const entry: Entry = { at: atMillis, fire };
     this.#due.add(entry);
-    this.#arm();
+    // What is not due before the timer's next look waits for it: ten thousand streams do not look through each other's times.
+    if (this.#timer === undefined || atMillis < this.#armedFor) this.#arm(Math.min(atMillis, Date.now() + TICK_MILLIS));
     return {
       cancel: () => {
         this.#due.delete(entry);
@@ -55,12 +58,10 @@ class SystemClock implements Clock {
     };
   }
 
-  #arm(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    let soonest = TICK_MILLIS;
-    const now = Date.now();
-    for (const entry of this.#due) soonest = Math.min(soonest, entry.at - now);
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, soonest));
+  #arm(atMillis: number): void {
+    this.#disarm();
+    this.#armedFor = atMillis;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, atMillis - Date.now()));
     this.#timer.unref();
   }
 
@@ -72,7 +73,10 @@ class SystemClock implements Clock {
       this.#due.delete(entry);
       entry.fire();
     }
-    if (this.#due.size > 0) this.#arm();
+    if (this.#due.size === 0) return;
+    let soonest = Date.now() + TICK_MILLIS;
+    for (const entry of this.#due) soonest = Math.min(soonest, entry.at);
+    this.#arm(soonest);
   }
 
   #disarm(): void {
