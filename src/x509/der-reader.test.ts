@@ -41,10 +41,11 @@ test('X.690 §8.19: object identifiers are minimal and whole', () => {
   for (const hex of ['0600', '06022a80', '06038000aa', '06072a8fffffffff7f']) refused(() => readOid(value(hex)));
 });
 
-test('RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050; both name a moment, with seconds, in Z', () => {
+test('RFC 5280 §4.1.2.5: UTCTime of 1950 to 2049, GeneralizedTime of any year; both name a moment, with seconds, in Z', () => {
   assert.equal(readTime(text(TAG.utcTime, '491231235959Z')), Date.UTC(2049, 11, 31, 23, 59, 59));
   assert.equal(readTime(text(TAG.utcTime, '500101000000Z')), Date.UTC(1950, 0, 1));
   assert.equal(readTime(text(TAG.generalizedTime, '20500101000000Z')), Date.UTC(2050, 0, 1));
+  assert.equal(readTime(text(TAG.generalizedTime, '20020101120100Z')), Date.UTC(2002, 0, 1, 12, 1));
   for (const wrong of [
     '4912312359Z',
     '491231235959',
@@ -54,7 +55,7 @@ test('RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050; both na
     '491231235959+0000',
   ])
     refused(() => readTime(text(TAG.utcTime, wrong)));
-  for (const wrong of ['20491231235959Z', '20500101000000.5Z'])
+  for (const wrong of ['00500101000000Z', '20490231000000Z', '20500101000000.5Z', '491231235959Z'])
     refused(() => readTime(text(TAG.generalizedTime, wrong)));
   refused(() => readTime(text(TAG.utf8String, '491231235959Z')));
 });

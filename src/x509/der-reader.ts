@@ -220,7 +220,10 @@ function decodeOid(content: Buffer): string {
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
 
-/** UTCTime until 2049, GeneralizedTime from 2050 on (RFC 5280 §4.1.2.5), in milliseconds since the epoch. */
+/**
+ * UTCTime of 1950 to 2049 or GeneralizedTime (RFC 5280 §4.1.2.5), in milliseconds since the epoch. Authorities write GeneralizedTime from 2050
+ * on only; who reads takes it for any year, as PKITS 4.2.4 has it.
+ */
 export function readTime(value: DerValue): number {
   const text = value.content.toString('latin1');
   const utc = value.tag === TAG.utcTime;
@@ -229,11 +232,15 @@ export function readTime(value: DerValue): number {
   if (match === null) throw derFault('a time has seconds and ends with Z');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   const full = utc ? (year < 50 ? 2000 + year : 1900 + year) : year;
-  if (!utc && full < 2050) throw derFault('a time before 2050 is a UTCTime');
   const millis = Date.UTC(full, month - 1, day, hour, minute, second);
   const back = new Date(millis);
   const sound =
-    back.getUTCMonth() === month - 1 && back.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+    back.getUTCFullYear() === full &&
+    back.getUTCMonth() === month - 1 &&
+    back.getUTCDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
   if (!sound) throw derFault('a time names no moment');
   return millis;
 }

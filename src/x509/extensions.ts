@@ -118,7 +118,6 @@ function readOne(found: Mutable<Extensions>, id: string, critical: boolean, valu
       found.policies = { ...found.policies, mappings: readPolicyMappings(value.enter(TAG.sequence)) };
       break;
     case OID.policyConstraints:
-      if (!critical) throw derFault('policy constraints are not critical');
       found.policies = { ...found.policies, ...readPolicyConstraints(value.enter(TAG.sequence)) };
       break;
     case OID.inhibitAnyPolicy:

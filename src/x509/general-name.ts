@@ -1,4 +1,4 @@
-import { contextTag, DerReader, type DerValue, derFault } from './der-reader.ts';
+import { contextTag, DerReader, type DerValue, derFault, readOid } from './der-reader.ts';
 import { readName } from './name.ts';
 
 /** Names of a subject by form (RFC 5280 §4.2.1.6). */
@@ -28,6 +28,9 @@ const DNS = contextTag(2, false);
 const DIRECTORY = contextTag(4, true);
 const URI = contextTag(6, false);
 const ADDRESS = contextTag(7, false);
+const REGISTERED_ID = contextTag(8, false);
+/** otherName, x400Address, ediPartyName: not read here. */
+const OTHERS: readonly number[] = [contextTag(0, true), contextTag(3, true), contextTag(5, true)];
 
 /** Adds one GeneralName to those of its form. Addresses are taken as they are: a constraint's have twice the length. */
 export function readGeneralName(value: DerValue, into: CollectedNames): void {
@@ -50,7 +53,12 @@ export function readGeneralName(value: DerValue, into: CollectedNames): void {
       reader.end();
       break;
     }
+    case REGISTERED_ID:
+      readOid(value);
+      into.others = true;
+      break;
     default:
+      if (!OTHERS.includes(value.tag)) throw derFault('a name is of no form that there is');
       into.others = true;
   }
 }

@@ -18,14 +18,14 @@ export function readNameConstraints(reader: DerReader): NameConstraints {
 }
 
 /**
- * True when every name of the certificate lies within what is permitted for its form, and none within what is excluded. A constraint of a
- * form that is not evaluated here refuses the path.
+ * True when every name of the certificate lies within what is permitted for its form, and none within what is excluded. A name of a form that
+ * is constrained and not evaluated here refuses the path (RFC 5280 §4.2.1.10: process the constraint or reject the certificate).
  */
 export function permitsNames(constraints: NameConstraints | undefined, certificate: Certificate): boolean {
   if (constraints === undefined) return true;
   const { permitted, excluded } = constraints;
-  if (permitted.others || excluded.others) return false;
   const { names, subjectDer } = certificate;
+  if (names.others && (permitted.others || excluded.others)) return false;
   const directories = isEmptyName(subjectDer) ? names.directories : [subjectDer, ...names.directories];
   // §4.2.1.10: addresses in the subject count where there are none in the alternative names.
   const emails = names.emails.length > 0 ? names.emails : emailsOf(subjectDer);
@@ -42,7 +42,7 @@ export function permitsNames(constraints: NameConstraints | undefined, certifica
   return (
     hosts.every((host) => host !== undefined) &&
     every(hosts, permitted.uris, excluded.uris, matchesUri) &&
-    every(names.dns, permitted.dns, excluded.dns, matchesDns) &&
+    every(names.dns, permitted.dns, excluded.dns, matchesDns, reachesDns) &&
     every(emails, permitted.emails, excluded.emails, matchesEmail) &&
     every(names.addresses, permitted.addresses, excluded.addresses, matchesAddress) &&
     every(directories, permitted.directories, excluded.directories, matchesDirectory)
@@ -64,10 +64,16 @@ function areNames(dns: readonly string[], emails: readonly string[], addresses: 
 
 type Matcher<T> = (name: T, constraint: T) => boolean;
 
-function every<T>(names: readonly T[], permitted: readonly T[], excluded: readonly T[], matches: Matcher<T>): boolean {
+function every<T>(
+  names: readonly T[],
+  permitted: readonly T[],
+  excluded: readonly T[],
+  matches: Matcher<T>,
+  reaches: Matcher<T> = matches,
+): boolean {
   return names.every(
     (name) =>
-      !excluded.some((constraint) => matches(name, constraint)) &&
+      !excluded.some((constraint) => reaches(name, constraint)) &&
       (permitted.length === 0 || permitted.some((constraint) => matches(name, constraint))),
   );
 }
@@ -86,6 +92,12 @@ function matchesDns(name: string, constraint: string): boolean {
   const lower = name.toLowerCase();
   const wanted = constraint.toLowerCase();
   return wanted === '' || lower === wanted || lower.endsWith(`.${wanted}`);
+}
+
+/** A wildcard stands for the host that is excluded, too, though it does not lie within the constraint (CVE-2025-61727). */
+function reachesDns(name: string, constraint: string): boolean {
+  const wildcard = name.startsWith('*.') ? name.slice(1).toLowerCase() : undefined;
+  return matchesDns(name, constraint) || (wildcard !== undefined && constraint.toLowerCase().endsWith(wildcard));
 }
 
 const MAILBOX = /^([^@\s]+)@([^@\s]+)$/;

@@ -23,6 +23,8 @@ const refuses = (chain: () => readonly Forged[], root: Forged): void =>
 const uri = (text: string): Buffer => der(contextTag(6, false), Buffer.from(text));
 const dns = (text: string): Buffer => der(contextTag(2, false), Buffer.from(text));
 const email = (text: string): Buffer => der(contextTag(1, false), Buffer.from(text));
+/** A registered id: a form of name that is not evaluated. */
+const registered = der(contextTag(8, false), Buffer.from([0x2a]));
 const address = (hex: string): Buffer => der(contextTag(7, false), Buffer.from(hex, 'hex'));
 const directory = (name: Buffer): Buffer => der(contextTag(4, true), name);
 const cn = (text: string): Buffer => encodeName([[OID.commonName, text]]);
@@ -138,7 +140,27 @@ const names: readonly (readonly [string, Forgery, Forgery, boolean])[] = [
     { altNames: [uri('urn:x')] },
     true,
   ],
-  ['a constraint of an unknown form', constrained([], [der(contextTag(8, false), Buffer.from([0x2a]))]), {}, false],
+  ['a constraint of a form that no name has', constrained([], [registered]), {}, true],
+  [
+    'a name of a form that is constrained and unknown',
+    constrained([], [registered]),
+    { altNames: [registered] },
+    false,
+  ],
+  ['a wildcard within', constrained([dns('example.com')]), { dnsNames: ['*.example.com'] }, true],
+  ['a wildcard beside', constrained([], [dns('example.org')]), { dnsNames: ['*.example.com'] }, true],
+  [
+    'a wildcard that stands for an excluded host (CVE-2025-61727)',
+    constrained([dns('example.com')], [dns('bar.example.com')]),
+    { dnsNames: ['*.example.com'] },
+    false,
+  ],
+  [
+    'a wildcard that is wider than what is permitted',
+    constrained([dns('foo.example.com')]),
+    { dnsNames: ['*.example.com'] },
+    false,
+  ],
 ];
 for (const [what, authority, leaf, good] of names)
   test(`name constraints: ${good ? 'accepts' : 'rejects'} ${what}`, () => {
@@ -229,15 +251,17 @@ test('rejects what a certificate cannot say of itself', () => {
   refuses(() => [forge({ keyUsage: ['digitalSignature', 'keyCertSign'] }, root)], root);
   refuses(() => [forge({ ...constrained([dns('a')]), ca: false }, root)], root);
   refuses(() => [forge({}, nameless)], nameless);
-  refuses(
-    () => [
-      forge(
-        { extra: [extension(OID.policyConstraints, false, sequence(der(contextTag(0, false), Buffer.from([0]))))] },
-        root,
-      ),
-    ],
-    root,
-  );
+});
+
+test('policy constraints bind, critical or not', () => {
+  const root = forge({ ca: true });
+  const demands = sequence(der(contextTag(0, false), Buffer.from([0])));
+  for (const critical of [true, false]) {
+    const demanding = extension(OID.policyConstraints, critical, demands);
+    const authority = forge({ ca: true, extra: [policies(P1), demanding] }, root);
+    accepts([forge({ extra: [policies(P1)] }, authority), authority], root);
+    refuses(() => [forge({}, authority), authority], root);
+  }
 });
 
 const P1 = '1.3.6.1.4.1.99999.2.1';
