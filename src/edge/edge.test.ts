@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import { verifyToken } from '#jwt';
@@ -440,6 +441,19 @@ test('HTTPS shows the current SVID after a rotation, with and without a server n
   const dialled = house.workload.dialled;
   assert.equal((await alice.send(at('/bank-a/x'))).status, 200);
   assert.equal(house.workload.dialled, dialled + 1);
+});
+
+test('attack: renegotiation, which costs the edge a signature and its client nothing, is refused, after a rotation too', async () => {
+  const port = house.edge.https?.port ?? 0;
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+  await once(socket, 'secureConnect');
+  const outcome = new Promise<unknown>((resolve) => {
+    for (const event of ['error', 'close']) socket.on(event, () => resolve(event));
+    socket.resume();
+    socket.renegotiate({ rejectUnauthorized: false }, resolve);
+  });
+  assert.match(String(await outcome), /^(error|close)$/);
+  socket.destroy();
 });
 
 test('sign-in requests from one address are limited', async () => {

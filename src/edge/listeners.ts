@@ -36,6 +36,13 @@ const HTTP: ServerOptions = {
   connectionsCheckingInterval: 5000,
 };
 
+/** Said again with each certificate: `setSecureContext` keeps nothing of what was said before. */
+const TRANSPORT = {
+  minVersion: 'TLSv1.2',
+  // A renegotiation costs the edge a signature, and the client nothing.
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
 export function listenHttp(options: ListenerOptions): Promise<Listener> {
   return open(createServer(HTTP), options, 'http');
 }
@@ -45,13 +52,12 @@ export async function listenHttps(options: ListenerOptions): Promise<Listener> {
   const context = new CurrentContext(options.workload);
   const server = createTlsServer({
     ...HTTP,
+    ...TRANSPORT,
     ...context.pem(),
-    minVersion: 'TLSv1.2',
-    secureOptions: constants.SSL_OP_NO_TICKET,
     ALPNProtocols: ['http/1.1'],
     SNICallback: (_name, done) => context.give(done),
   });
-  const forget = options.workload.onChange(() => server.setSecureContext(context.pem()));
+  const forget = options.workload.onChange(() => server.setSecureContext({ ...TRANSPORT, ...context.pem() }));
   server.once('close', forget);
   return open(server, options, 'https');
 }

@@ -69,7 +69,29 @@ test('what is no HTTP/2, too long, or another frame than a request is left to th
   assert.equal(new Http2Opening().push(Buffer.concat([PREFACE, frame(6, 0, Buffer.alloc(8))])), 'ready');
   const opening = new Http2Opening();
   assert.equal(opening.push(Buffer.concat([PREFACE, Buffer.from('ffffff010400000001', 'hex')])), 'settings');
-  assert.equal(opening.push(Buffer.alloc(70_000)), 'ready');
+  assert.equal(opening.push(Buffer.alloc(140_000)), 'ready');
+});
+
+test('a client that sends a full window before it acknowledges is waited for', () => {
+  const opening = new Http2Opening();
+  const data = Array.from({ length: 4 }, () => frame(0, 0, Buffer.alloc(16_383)));
+  assert.equal(opening.push(PREFACE), 'settings');
+  assert.equal(opening.push(Buffer.concat([frame(1, 4, block), ...data])), 'more');
+  assert.equal(opening.push(ACK), 'ready');
+  assert.deepEqual(opening.bytes, Buffer.concat([PREFACE, frame(1, 4, fixed), ...data]));
+  const endless = new Http2Opening();
+  assert.equal(endless.push(PREFACE), 'settings');
+  assert.equal(endless.push(Buffer.concat([...data, ...data.slice(1)])), 'more');
+  assert.equal(endless.push(Buffer.concat(data)), 'ready');
+});
+
+test('attack: an opening that comes byte by byte is copied as it doubles, not for each byte', () => {
+  const opening = new Http2Opening();
+  assert.equal(opening.push(PREFACE), 'settings');
+  const bytes = Buffer.concat([frame(1, 4, block), frame(0, 0, Buffer.alloc(100_000))]);
+  // Copied anew for each byte it would be 5 GB a connection.
+  for (let at = 0; at < bytes.length; at++) assert.equal(opening.push(bytes.subarray(at, at + 1)), 'more');
+  assert.equal(opening.push(ACK), 'ready');
 });
 
 test('the authority between padding and priority is found; other fields, and Huffman, stay as they are', () => {

@@ -153,6 +153,20 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
     }
   });
 
+test('attack: renegotiation, which costs the server a signature and would change who the caller is, is refused', () =>
+  withServer(async ({ host, port }) => {
+    const options = { host, port, servername: 'bank-a', ALPNProtocols: ['h2'], rejectUnauthorized: false };
+    const socket = connect({ ...options, maxVersion: 'TLSv1.2', cert: AGENT.cert, key: AGENT.key });
+    await once(socket, 'secureConnect');
+    const outcome = new Promise<unknown>((resolve) => {
+      for (const event of ['error', 'close']) socket.on(event, () => resolve(event));
+      socket.resume();
+      socket.renegotiate({ rejectUnauthorized: false }, resolve);
+    });
+    assert.match(String(await outcome), /^(error|close)$/);
+    socket.destroy();
+  }));
+
 test('an occupied port is named', () =>
   withServer(async (server) => {
     await assert.rejects(serve(server.port), (error) => {

@@ -39,7 +39,14 @@ export interface TlsServer extends Closeable {
 }
 
 const HANDSHAKE_MILLIS = 10_000;
-const TRANSPORT = { minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET, sessionTimeout: 1 } as const;
+const TRANSPORT = {
+  minVersion: 'TLSv1.2',
+  // A resumed session would skip the proof; renegotiation would change who proved what, and costs the server a signature each.
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  sessionTimeout: 1,
+} as const;
+/** A peer that is gone without a word is noticed by the kernel; streams stay open for days. */
+const KEEP_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
 
 /**
  * gRPC over TLS 1.2 or later with ALPN `h2`. A client certificate is asked for, not required, and verified by `identify`, never by Node's
@@ -51,6 +58,7 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
   const listener = createServer(
     {
       ...TRANSPORT,
+      ...KEEP_ALIVE,
       ALPNProtocols: ['h2'],
       requestCert: true,
       rejectUnauthorized: false,

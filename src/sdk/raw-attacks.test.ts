@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
-import { serving } from './serve.harness.ts';
+import { message, serving } from './serve.harness.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: service\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: service\r\n';
@@ -140,17 +140,20 @@ test('handshakes: a certificate, TLS 1.2 or later, HTTP/1.1, and no second hands
     );
   }));
 
-test('attack: renegotiation, by which a connection would change who it is, is refused', () =>
-  serving(async ({ server, client }) => {
+test('attack: renegotiation, by which a connection would change who it is, is refused, after a rotation too', () =>
+  serving(async ({ server, client, identity, clock, authority }) => {
     const { port } = Object(server.address());
-    const socket = connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2', ...client });
-    await once(socket, 'secureConnect');
-    const outcome = new Promise<unknown>((resolve) => {
-      socket.on('error', resolve);
-      socket.renegotiate({ rejectUnauthorized: false }, resolve);
-    });
-    assert.match(String(Object(await outcome).code), /^ERR_SSL_/);
-    socket.destroy();
+    for (let rotations = 0; rotations < 2; rotations++) {
+      const socket = connect({ port, rejectUnauthorized: false, maxVersion: 'TLSv1.2', ...client });
+      await once(socket, 'secureConnect');
+      const outcome = new Promise<unknown>((resolve) => {
+        socket.on('error', resolve);
+        socket.renegotiate({ rejectUnauthorized: false }, resolve);
+      });
+      assert.match(String(Object(await outcome).code), /^ERR_SSL_/);
+      socket.destroy();
+      identity.apply(message(clock, authority));
+    }
   }));
 
 test('plain HTTP at the port of TLS gets no answer', () =>

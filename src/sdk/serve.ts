@@ -13,12 +13,17 @@ import { pemOf } from './secure-context.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { UnderWay } from './under-way.ts';
 
-const SERVER: ServerOptions = {
-  requestCert: true,
-  rejectUnauthorized: false,
+/** Said again with each certificate: `setSecureContext` keeps nothing of what was said before. */
+const TRANSPORT = {
   minVersion: 'TLSv1.2',
   // A resumed session would skip the proof; renegotiation would change who proved what.
   secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
+const SERVER: ServerOptions = {
+  ...TRANSPORT,
+  requestCert: true,
+  rejectUnauthorized: false,
   ALPNProtocols: ['http/1.1'],
   handshakeTimeout: 10_000,
   maxHeaderSize: LIMITS.headerBytes.value,
@@ -71,7 +76,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void answer(served, handler, underWay, { request, response, peer: peers.get(request.socket) });
   });
-  const rotate = identity.onChange(() => server.setSecureContext(pemOf(identity.svid())));
+  const rotate = identity.onChange(() => server.setSecureContext({ ...TRANSPORT, ...pemOf(identity.svid()) }));
   const recheck = [identity.onChange(() => underWay.recheck()), enforcement.onChange(() => underWay.recheck())];
   server.once('close', () => {
     for (const end of [rotate, ...recheck]) end();

@@ -25,7 +25,15 @@ export interface HttpsListener extends Closeable {
   readonly port: number;
 }
 
-const LIMITS = { headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5_000, maxHeaderSize: 8_192 };
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5_000,
+  /** How often the timeouts are looked at: by default every 30 s, three times as long as they are. */
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 8_192,
+  insecureHTTPParser: false,
+};
 const MAX_CONNECTIONS = 10_000;
 /** Mozilla's "intermediate" suites (F-4); TLS 1.3 first. */
 const CIPHERS = [
