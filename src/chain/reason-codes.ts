@@ -202,6 +202,7 @@ export const REASON_CODES = {
   KEY_UNREADABLE: config('a private key cannot be read: the passphrase is wrong or the file is damaged'),
   DISK_FULL: { meaning: 'the disk is full', grpc: 'RESOURCE_EXHAUSTED', http: 507, exit: 74 },
   KEY_SERVICE_UNAVAILABLE: unavailable('the service that holds the keys did not answer, or refused'),
+  REVOCATION_INVALID: bad('the revocation is not acceptable'),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

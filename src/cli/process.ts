@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { Fault } from '#kernel';
+import { withAgentVerbs } from './agent/index.ts';
 
 const PROCESSES = {
   server: 'the authority, registry and ledger',
@@ -13,14 +14,17 @@ const PROCESSES = {
 
 /** `hauberk server --config file` and its like: each runs its room's `main`, with this process's streams and signals. */
 export function processCommands(): readonly Command[] {
-  return Object.entries(PROCESSES).map(([room, description]) =>
-    new Command(room)
+  return Object.entries(PROCESSES).map(([room, description]) => {
+    const command = new Command(room)
       .description(description)
-      .requiredOption('--config <file>', 'configuration, JSON')
-      .action(async ({ config }: { readonly config: string }) => {
+      // Not `requiredOption`: commander would ask it of the verbs below the command too.
+      .option('--config <file>', 'configuration, JSON (required)')
+      .action(async ({ config }: { readonly config?: string }) => {
+        if (config === undefined) return command.error("error: required option '--config <file>' not specified");
         process.exitCode = await runRoom(room, config);
-      }),
-  );
+      });
+    return room === 'agent' ? withAgentVerbs(command) : command;
+  });
 }
 
 function runRoom(room: string, config: string): Promise<number> {

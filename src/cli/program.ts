@@ -13,6 +13,7 @@ import { federationCommand } from './federation/index.ts';
 import { ledgerCommand } from './ledger/index.ts';
 import { processCommands } from './process.ts';
 import { receiptsCommand } from './receipts.ts';
+import { revocationCommand, revokeCommand } from './revocation/index.ts';
 import { runCommand } from './run.ts';
 import { statusCommand } from './status.ts';
 import { systemFault } from './system-fault.ts';
@@ -51,7 +52,18 @@ const GROUPS: readonly (readonly [string, () => readonly Command[]])[] = [
     'Understand:',
     () => [whyCommand(), explainCommand(), receiptsCommand(), statusCommand(), doctorCommand(), ledgerCommand()],
   ],
-  ['Change:', () => [applyCommand(), entryCommand(), authorityCommand(), bundleCommand(), federationCommand()]],
+  [
+    'Change:',
+    () => [
+      applyCommand(),
+      revokeCommand(),
+      entryCommand(),
+      revocationCommand(),
+      authorityCommand(),
+      bundleCommand(),
+      federationCommand(),
+    ],
+  ],
   ['Keep:', () => [backupCommand(), restoreCommand(), upgradeCommand()]],
   ['Single processes (hauberk up starts them for you):', processCommands],
 ];

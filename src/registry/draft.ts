@@ -7,6 +7,7 @@ import { parseFederation } from './federation.ts';
 import { stateLog } from './log-names.ts';
 import type { Logs } from './logs.ts';
 import { MultiMap } from './multi-map.ts';
+import { parseRevocation } from './revocation.ts';
 import type { ResourceChange } from './store.ts';
 
 /** A change that would change something. */
@@ -35,7 +36,7 @@ export class Draft {
     this.#nowSeconds = nowSeconds;
   }
 
-  /** Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `ALREADY_EXISTS` for an entry that exists under another id, `NOT_FOUND` for a removal of nothing. */
+  /** Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `REVOCATION_INVALID`, `ALREADY_EXISTS` for an entry that exists under another id, `NOT_FOUND` for a removal of nothing. */
   add(trustDomain: string, change: ResourceChange): void {
     if (!RESOURCE_KINDS.some((kind) => kind === change.kind))
       throw new Fault('ARGUMENT_INVALID', 'no such kind of resource');
@@ -83,12 +84,13 @@ export class Draft {
   #parse(trustDomain: string, { kind, key, body }: ResourceChange): unknown {
     if (body === null) return null;
     if (kind === 'Federation') return parseFederation(trustDomain, key, body);
+    if (kind === 'Revocation')
+      return parseRevocation(trustDomain, { key, body, userPath: this.#userPath(trustDomain) });
     return kind === 'Entry' ? this.#parseEntry(trustDomain, key, body) : body;
   }
 
   #parseEntry(trustDomain: string, key: string, body: unknown): EntryResource {
-    const domain = this.#find(trustDomain, 'TrustDomain', trustDomain) as TrustDomainResource | undefined;
-    const entry = parseEntry(trustDomain, domain?.userPath ?? DEFAULT_USER_PATH, body);
+    const entry = parseEntry(trustDomain, this.#userPath(trustDomain), body);
     if (entry.id !== key) throw entryFault('its id is not the key that it is filed under');
     const same = this.#findSame(trustDomain, entry);
     if (same !== undefined)
@@ -100,6 +102,11 @@ export class Draft {
     const { createdAt: _, ...rest } = entry;
     const createdAt = present === undefined ? this.#nowSeconds : present.createdAt;
     return { ...rest, ...(createdAt === undefined ? {} : { createdAt }) };
+  }
+
+  #userPath(trustDomain: string): string {
+    const domain = this.#find(trustDomain, 'TrustDomain', trustDomain) as TrustDomainResource | undefined;
+    return domain?.userPath ?? DEFAULT_USER_PATH;
   }
 
   #findSame(trustDomain: string, entry: EntryResource): EntryResource | undefined {

@@ -178,7 +178,8 @@ export class Registry implements Closeable {
 
   /**
    * Commits what differs from the present state, under one revision; nothing when nothing differs. A function is asked on the newest
-   * state, again when another server was first. Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `ALREADY_EXISTS`, `NOT_FOUND`.
+   * state, again when another server was first. Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `REVOCATION_INVALID`,
+   * `ALREADY_EXISTS`, `NOT_FOUND`.
    */
   async commit(trustDomain: string, changes: readonly ResourceChange[] | Fill, by = ''): Promise<Committed> {
     const fill = typeof changes === 'function' ? changes : fillWith(new Map([[trustDomain, changes]]));

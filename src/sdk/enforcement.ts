@@ -1,18 +1,23 @@
 import { Fault, isFault } from '#kernel';
 import { type CedarEngine, compileCedar, compileReach, type Reach } from '#policy';
 import type { SpiffeId } from '#spiffe';
-import type { CedarPolicyResource, MinterResource, RevocationResource, ServiceResource } from '#wire';
+import {
+  type CedarPolicyResource,
+  type MinterResource,
+  REVOCATION_KINDS,
+  type RevocationKind,
+  revocationKey,
+  type ServiceResource,
+} from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { FederationAllowances } from './federation-allowance.ts';
 import { Resources } from './resources.ts';
 
 /** Whom or what a revocation can be about. */
-export type RevocationSubject = Readonly<Partial<Record<RevocationResource['kind'], string | undefined>>> & {
+export type RevocationSubject = Readonly<Partial<Record<RevocationKind, string | undefined>>> & {
   /** Unix seconds: when the token was minted or the session began. A revocation of that second or later stands. */
   readonly since: number;
 };
-
-const KINDS: readonly RevocationResource['kind'][] = ['user', 'session', 'workload', 'minter', 'txn'];
 
 /** What this workload enforces, as the agent last sent it: policies, services, minters, revocations, by trust domain. */
 export class Enforcement {
@@ -62,10 +67,12 @@ export class Enforcement {
 
   /** Whether any of these was revoked by the trust domain since then. A workload's identity is renewed all the time, so its revocation stands for good. */
   isRevoked(trustDomain: string, subject: RevocationSubject): boolean {
-    return KINDS.some((kind) => {
+    return REVOCATION_KINDS.some((kind) => {
       const value = subject[kind];
       const found =
-        value === undefined ? undefined : this.#resources.find('Revocation', trustDomain, `${kind}:${value}`);
+        value === undefined
+          ? undefined
+          : this.#resources.find('Revocation', trustDomain, revocationKey({ kind, value }));
       return found !== undefined && (kind === 'workload' || subject.since <= found.revokedAt);
     });
   }

@@ -2,6 +2,7 @@ import { newSpan, newTxn, type Receipt } from '#chain';
 import { type Clock, type Random, randomHex } from '#kernel';
 import type { Ledger } from '#ledger';
 import type { Committed, PendingReceipt, ReceiptOutlet } from '#registry';
+import type { RevocationResource } from '#wire';
 
 /** What the server's own links say; ids and time are filled in here. */
 export type Noted = Pick<Receipt, 'kind' | 'trustDomain' | 'effect' | 'code'> & Partial<Receipt>;
@@ -41,7 +42,7 @@ export class Recorder implements ReceiptOutlet {
         action: body === null ? `${kind}:delete` : `${kind}:put`,
         resource: key,
         proof: by,
-        detail: { revision },
+        detail: { revision, ...(kind === 'Revocation' && body !== null ? whyRevoked(body) : {}) },
       }),
     );
     return this.pending(...noted);
@@ -62,4 +63,11 @@ export class Recorder implements ReceiptOutlet {
       ...noted,
     };
   }
+}
+
+/** What a revocation says besides whom it is about. */
+function whyRevoked(body: unknown): object {
+  // Parsed on its way into the registry.
+  const { reason, expiresAt } = body as RevocationResource;
+  return { reason, ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt * 1000).toISOString() }) };
 }

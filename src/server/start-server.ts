@@ -6,8 +6,10 @@ import { serveTls, serveUnix } from '#rpc';
 import { peerChain } from '#wire';
 import type { SyncCaller } from './access.ts';
 import { adminService } from './api/admin.ts';
+import { agentsService } from './api/agents.ts';
 import { authoritiesService } from './api/authorities.ts';
 import { federationsService } from './api/federations.ts';
+import { revocationsService } from './api/revocations.ts';
 import { syncService } from './api/sync.ts';
 import type { ServerConfig } from './config.ts';
 import { Connections } from './connections.ts';
@@ -16,6 +18,7 @@ import { type EndpointKind, PublicEndpoints } from './federation/public-endpoint
 import { nodeAttestors } from './node-attestors.ts';
 import { PeerVerification } from './peer-verification.ts';
 import { AgentPruning } from './prune-agents.ts';
+import { RevocationExpiry } from './revocation-expiry.ts';
 import type { Gate } from './spire/bind.ts';
 import { defaultSocketPath, type SpireAddress, SpireListeners } from './spire/listeners.ts';
 import { DEFAULT_RATE_LIMITS, RateLimiter } from './spire/rate-limiter.ts';
@@ -65,6 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }),
     );
     const { agentsExpiredForSeconds: expiredForSeconds = EXPIRED_FOR_SECONDS } = options;
+    life.own(new RevocationExpiry({ state, clock, log }));
     life.own(new AgentPruning({ state, clock, log, expiredForSeconds }));
     const limiter = new RateLimiter({ ...DEFAULT_RATE_LIMITS, ...options.spire?.rateLimits }, clock);
     const sync = life.own(
@@ -86,6 +90,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       adminService(state, () => `${sync.host}:${sync.port}`),
       authoritiesService(state),
       federationsService(state, federation),
+      revocationsService(state),
+      agentsService(state),
     ];
     life.own(
       await serveUnix({

@@ -2,7 +2,7 @@ import type { SequenceText } from './sequence.ts';
 
 /**
  * The bodies of `Resource.body_json`: what travels from the registry through server and agent to the enforcement points.
- * Types only; senders are trusted by mTLS or by the socket, and each receiver still parses ids before it uses them.
+ * Senders are trusted by mTLS or by the socket, and each receiver still parses ids before it uses them.
  */
 export const RESOURCE_KINDS = [
   'TrustDomain',
@@ -200,8 +200,20 @@ export interface CedarPolicyResource {
 
 /** key: `<kind>:<value>`. Tokens minted before `revokedAt` are refused. */
 export interface RevocationResource {
-  readonly kind: 'user' | 'session' | 'workload' | 'minter' | 'txn';
+  readonly kind: RevocationKind;
   readonly value: string;
   /** Unix seconds. */
   readonly revokedAt: number;
+  readonly reason?: string;
+  /** Unix seconds; soon after, the server takes the revocation away. Absent: an operator does. */
+  readonly expiresAt?: number;
+}
+
+/** `minter`: a key id, or the SPIFFE ID of the minter. */
+export const REVOCATION_KINDS = ['user', 'session', 'workload', 'minter', 'txn'] as const;
+export type RevocationKind = (typeof REVOCATION_KINDS)[number];
+
+/** Under which key a revocation is found. */
+export function revocationKey({ kind, value }: Pick<RevocationResource, 'kind' | 'value'>): string {
+  return `${kind}:${value}`;
 }

@@ -45,14 +45,24 @@ export class RunningBank {
     return this.#screen;
   }
 
+  /** Where the edge is. */
+  get origin(): string {
+    return /http:\/\/bank\.localhost:\d+/.exec(this.#screen)?.[0] ?? '';
+  }
+
+  /** A fresh browser in which one of the bank's users has signed in. */
+  async signIn(name: string): Promise<Browser> {
+    const password = new RegExp(`${name}\\s+(\\S+)`).exec(this.#screen)?.[1] ?? '';
+    const browser = new Browser();
+    await browser.signIn(`${this.origin}/.hauberk/login?return=/`, { name, password });
+    return browser;
+  }
+
   /** Signs alice in with a fresh browser and reads her accounts through the whole chain. */
   async aliceReadsHerAccounts(): Promise<boolean> {
     try {
-      const origin = /http:\/\/bank\.localhost:\d+/.exec(this.#screen)?.[0] ?? '';
-      const password = /alice@bank-a\s+(\S+)/.exec(this.#screen)?.[1] ?? '';
-      const browser = new Browser();
-      await browser.signIn(`${origin}/.hauberk/login?return=/`, { name: 'alice@bank-a', password });
-      const answer = await browser.fetch(`${origin}/bank-a/me`);
+      const browser = await this.signIn('alice@bank-a');
+      const answer = await browser.fetch(`${this.origin}/bank-a/me`);
       return answer.status === 200 && answer.body.includes('a-1001');
     } catch {
       return false;

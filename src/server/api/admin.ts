@@ -6,6 +6,7 @@ import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { applyDocuments } from '../apply.ts';
 import { explain } from '../explain.ts';
 import type { State } from '../state.ts';
+import { operator } from './operator.ts';
 
 const MAX_TOKEN_SECONDS = 24 * 3600;
 const MAX_RECEIPTS = 1000;
@@ -95,10 +96,6 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       return { logs };
     },
   });
-}
-
-function operator({ uid, pid }: PeerCredentials): string {
-  return `operator uid ${uid} pid ${pid}`;
 }
 
 function parseKind(kind: string): ResourceKind {

@@ -3,6 +3,7 @@ import { Fault } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { AuthoritiesDefinition, type Authority as AuthorityMessage } from '#wire/gen/hauberk_authorities';
 import type { State } from '../state.ts';
+import { operator } from './operator.ts';
 
 interface Named {
   readonly trustDomain: string;
@@ -14,9 +15,9 @@ type Verb = 'activate' | 'taint' | 'revoke';
 
 /** `hauberk.admin.v1.Authorities`: on the operators' socket; every change leaves a receipt. */
 export function authoritiesService(state: State): ServiceBinding<PeerCredentials> {
-  const note = async (trustDomain: string, action: string, resource: string, { uid, pid }: PeerCredentials) => {
+  const note = async (trustDomain: string, action: string, resource: string, caller: PeerCredentials) => {
     const common = { kind: 'registry', effect: 'allow', code: 'ALLOWED' } as const;
-    await state.recorder.note({ ...common, trustDomain, action, resource, proof: `operator uid ${uid} pid ${pid}` });
+    await state.recorder.note({ ...common, trustDomain, action, resource, proof: operator(caller) });
   };
   const change = async (verb: Verb, { trustDomain, kind, authorityId }: Named, caller: PeerCredentials) => {
     const { authority } = state.trustDomain(trustDomain);

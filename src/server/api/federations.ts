@@ -7,6 +7,7 @@ import { FederationsDefinition, type Relationship } from '#wire/gen/hauberk_fede
 import { bundleDocument, bundleResource } from '../federation/bundle-document.ts';
 import type { FederationFollower } from '../federation/federation-follower.ts';
 import type { State } from '../state.ts';
+import { operator } from './operator.ts';
 
 /** `hauberk.admin.v1.Federations`: on the operators' socket. */
 export function federationsService(state: State, follower: FederationFollower): ServiceBinding<PeerCredentials> {
@@ -49,11 +50,10 @@ export function federationsService(state: State, follower: FederationFollower): 
       if (bundle === undefined) throw new Fault('NOT_FOUND', 'no bundle of this trust domain is known');
       return { trustDomain, other, document: bundleDocument(bundle) };
     },
-    setBundle: async ({ trustDomain, other, document }, { caller: { uid, pid } }) => {
+    setBundle: async ({ trustDomain, other, document }, { caller }) => {
       state.trustDomain(trustDomain);
       const resource = bundleResource(parseBundle(document, parseTrustDomain(other)), known(trustDomain, other));
-      const by = `operator uid ${uid} pid ${pid}`;
-      await state.commit(trustDomain, (draft) => setFederatedBundle(draft, trustDomain, resource), by);
+      await state.commit(trustDomain, (draft) => setFederatedBundle(draft, trustDomain, resource), operator(caller));
       return { sequence: readSequence(resource.sequence) };
     },
   });
