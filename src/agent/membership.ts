@@ -301,7 +301,7 @@ export class Membership implements Closeable {
     const renew = async (): Promise<void> => {
       const over = await this.#renew(client, identity, signal);
       if (signal.aborted || over || clock.now() >= identity.notAfter) return end();
-      scheduled = clock.at(Math.min(clock.now() + RENEW_RETRY_MILLIS, identity.notAfter), () => void renew());
+      scheduled = clock.after(Math.min(RENEW_RETRY_MILLIS, identity.notAfter - clock.now()), () => void renew());
     };
     let scheduled = clock.at(identity.renewAt, () => void renew());
     let hastened = false;

@@ -64,6 +64,7 @@ export class KeySlots implements Closeable {
   #version = 0;
   #published = 0;
   #timer: Scheduled | undefined;
+  #again: Scheduled | undefined;
   #unwatch: (() => void) | undefined;
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
@@ -224,6 +225,7 @@ export class KeySlots implements Closeable {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#again?.cancel();
     this.#unwatch?.();
     await this.#queue.catch(() => undefined);
   }
@@ -419,15 +421,17 @@ export class KeySlots implements Closeable {
 
   #schedule(): void {
     this.#timer?.cancel();
+    this.#again?.cancel();
     if (this.#closed) return;
     const { clock } = this.#options;
-    const retry = clock.now() + RETRY_MILLIS;
+    const now = clock.now();
+    const soonest = Math.min(...this.kinds().map((kind) => nextDue(this.of(kind)) ?? now));
+    const rotate = (): void => void this.rotateIfDue().catch(() => undefined);
     // What is due and still not done has failed: it is tried again soon.
-    const due = this.kinds().map((kind) => Math.max(nextDue(this.of(kind)) ?? retry, clock.now()));
-    const soonest = Math.min(...due);
-    const at = this.#published === this.#bundle.sequence && soonest > clock.now() ? soonest : retry;
-    const look = this.#options.upstream === undefined ? at : Math.min(at, clock.now() + UPSTREAM_MILLIS);
-    this.#timer = clock.at(look, () => void this.rotateIfDue().catch(() => undefined));
+    const isLate = this.#published !== this.#bundle.sequence || soonest <= now;
+    if (!isLate) this.#timer = clock.at(soonest, rotate);
+    if (isLate) this.#again = clock.after(RETRY_MILLIS, rotate);
+    else if (this.#options.upstream !== undefined) this.#again = clock.after(UPSTREAM_MILLIS, rotate);
   }
 }
 

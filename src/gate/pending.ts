@@ -43,7 +43,7 @@ export class Pending {
     if (this.#unsynced) return false;
     if (this.#outstanding === 0) return true;
     await new Promise<void>((go) => {
-      const late = this.#clock.at(this.#clock.now() + IDLE_MILLIS, go);
+      const late = this.#clock.after(IDLE_MILLIS, go);
       this.#wake = () => {
         late.cancel();
         go();

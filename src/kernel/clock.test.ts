@@ -60,3 +60,18 @@ test('the system clock fires the sooner first, though a later one was asked for 
   later.cancel();
   assert.deepEqual(seen, ['first', 'second']);
 });
+
+test('a retry is due after its monotonic time, also when the wall clock was set back meanwhile', () => {
+  const clock = new ManualClock();
+  const seen: string[] = [];
+  clock.at(clock.now() + 1000, () => seen.push('at'));
+  clock.after(1000, () => seen.push('after'));
+  clock.after(1000, () => assert.fail()).cancel();
+  clock.jump(-300_000);
+  clock.advance(999);
+  assert.deepEqual(seen, []);
+  clock.advance(1);
+  assert.deepEqual(seen, ['after']);
+  clock.advance(300_000);
+  assert.deepEqual(seen, ['after', 'at']);
+});

@@ -13,6 +13,11 @@ export interface Clock {
    * once beyond 24.8 days and stand still while a laptop sleeps).
    */
   at(atMillis: number, fire: () => void): Scheduled;
+  /**
+   * Calls `fire` once when so much monotonic time has passed: for retries and for what must be heard within a time. A wall clock that is set
+   * back by minutes would hold up by minutes what `at` a moment from now was to do.
+   */
+  after(millis: number, fire: () => void): Scheduled;
 }
 
 export interface Scheduled {
@@ -58,6 +63,12 @@ class SystemClock implements Clock {
     };
   }
 
+  after(millis: number, fire: () => void): Scheduled {
+    const timer = setTimeout(fire, millis);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  }
+
   #arm(atMillis: number): void {
     this.#disarm();
     this.#armedFor = atMillis;
@@ -91,7 +102,7 @@ export const systemClock: Clock = new SystemClock();
 export class ManualClock implements Clock {
   #now: number;
   #monotonic = 0;
-  readonly #due = new Set<Entry>();
+  readonly #due = new Set<Due>();
 
   constructor(startMillis: number = Date.UTC(2026, 0, 1)) {
     this.#now = startMillis;
@@ -106,28 +117,46 @@ export class ManualClock implements Clock {
   }
 
   at(atMillis: number, fire: () => void): Scheduled {
-    const entry: Entry = { at: atMillis, fire };
-    this.#due.add(entry);
-    return { cancel: () => this.#due.delete(entry) };
+    return this.#add({ left: () => atMillis - this.#now, fire });
+  }
+
+  after(millis: number, fire: () => void): Scheduled {
+    const at = this.#monotonic + millis;
+    return this.#add({ left: () => at - this.#monotonic, fire });
   }
 
   /** Moves both times forward and runs what became due. */
   advance(millis: number): void {
-    const target = this.#now + millis;
+    const end = this.#monotonic + millis;
     for (;;) {
-      const next = [...this.#due].filter((entry) => entry.at <= target).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
+      const [next] = [...this.#due].sort((a, b) => a.left() - b.left());
+      const left = Math.max(0, next?.left() ?? 0);
+      if (next === undefined || this.#monotonic + left > end) break;
       this.#due.delete(next);
-      this.#monotonic += Math.max(0, next.at - this.#now);
-      this.#now = Math.max(this.#now, next.at);
+      this.#pass(left);
       next.fire();
     }
-    this.#monotonic += target - this.#now;
-    this.#now = target;
+    this.#pass(end - this.#monotonic);
   }
 
   /** Moves wall time alone, as a laptop's sleep or an operator does. */
   jump(millis: number): void {
     this.#now += millis;
   }
+
+  #add(due: Due): Scheduled {
+    this.#due.add(due);
+    return { cancel: () => this.#due.delete(due) };
+  }
+
+  #pass(millis: number): void {
+    this.#now += millis;
+    this.#monotonic += millis;
+  }
+}
+
+interface Due {
+  /** Milliseconds from now; what is overdue has none. */
+  readonly left: () => number;
+  readonly fire: () => void;
 }

@@ -330,7 +330,7 @@ export class Registry implements Closeable {
   #again(run: () => void): void {
     const { clock } = this.#options;
     if (this.#closed) return;
-    clock.at(clock.now() + RETRY_MILLIS, () => {
+    clock.after(RETRY_MILLIS, () => {
       if (!this.#closed) run();
     });
   }

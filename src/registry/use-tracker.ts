@@ -18,7 +18,7 @@ export class UseTracker {
   touch(kind: Use['kind'], trustDomain: string, key: string): void {
     const lastUsedAt = Math.floor(this.#clock.now() / 1000);
     this.#used.set(`${trustDomain}\n${kind}\n${key}`, { trustDomain, kind, key, lastUsedAt });
-    this.#timer ??= this.#clock.at(this.#clock.now() + FLUSH_MILLIS, () => void this.flush().catch(() => undefined));
+    this.#timer ??= this.#clock.after(FLUSH_MILLIS, () => void this.flush().catch(() => undefined));
   }
 
   /** What is known of a trust domain, here and at other servers. */

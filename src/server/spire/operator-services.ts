@@ -43,7 +43,7 @@ function healthService(gate: Gate): ServiceBinding<SpireCaller> {
 
 function pause(clock: Clock, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.at(clock.now() + WATCH_MILLIS, () => done());
+    const timer = clock.after(WATCH_MILLIS, () => done());
     const done = (): void => {
       timer.cancel();
       signal.removeEventListener('abort', done);

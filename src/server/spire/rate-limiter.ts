@@ -72,7 +72,7 @@ export class RateLimiter {
 
   #wait(millis: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.at(this.#clock.now() + millis, () => {
+      const timer = this.#clock.after(millis, () => {
         signal.removeEventListener('abort', gone);
         resolve();
       });

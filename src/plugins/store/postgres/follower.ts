@@ -98,7 +98,7 @@ export class Follower implements Closeable {
   #again(): void {
     const { clock, log } = this.#options;
     const wait = RETRY_MILLIS[Math.min(this.#failures++, RETRY_MILLIS.length - 1)] ?? 0;
-    this.#retry = clock.at(clock.now() + wait, () => {
+    this.#retry = clock.after(wait, () => {
       this.#connect().then(
         () => {
           log.info('the database is back, and followed');
