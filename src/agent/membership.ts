@@ -8,6 +8,7 @@ import { AgentSyncDefinition, type AttestResponse } from '#wire/gen/hauberk_sync
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
 import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
 import { attestByEvidence } from './node-evidence.ts';
@@ -55,7 +56,9 @@ export class Membership implements Closeable {
   #bundle: BundleResource;
   #identity: AgentIdentity | undefined;
   #client: SyncClient | undefined;
-  #lastLoss: string | undefined;
+  #lastLoss: Fault | undefined;
+  /** Of the stream whose client is in use. */
+  #heartbeat: Heartbeat | undefined;
   #heardAt = 0;
   /** Ends what is being waited for or followed, so that the membership starts over. */
   #restart: () => void = () => {};
@@ -89,8 +92,23 @@ export class Membership implements Closeable {
 
   /** A server that woke makes a new CA, maybe just after a join token came with the bundle of the old one: that token leads nowhere. */
   #holdsOldBundle(): boolean {
-    const untrusted = this.#lastLoss === 'PEER_CHAIN_UNTRUSTED';
+    const untrusted = this.#lastLoss?.code === 'PEER_CHAIN_UNTRUSTED';
     return untrusted && this.#options.evidence === undefined && !this.#isCurrent();
+  }
+
+  /** Why the server issues nothing that holds here; undefined while it does. What was issued before is served all the same. */
+  get trouble(): Fault | undefined {
+    const { state } = this;
+    if (state === 'needs-join-token') return new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
+    if (state === 'connecting')
+      return this.#lastLoss ?? new Fault('UPSTREAM_UNAVAILABLE', 'the server has not been reached yet');
+    if (!this.#isCurrent()) return new Fault('IDENTITY_UNAVAILABLE', 'the certificate of the agent has expired');
+    return this.#heartbeat?.trouble;
+  }
+
+  /** How far the server's clock is ahead, as far as it was heard. */
+  get clockSkewMillis(): number {
+    return this.#heartbeat?.skewMillis ?? 0;
   }
 
   get agentId(): string {
@@ -207,16 +225,23 @@ export class Membership implements Closeable {
   #lost(error: unknown): void {
     const fault = toFault(error);
     // Said once, not at every try.
-    if (fault.code !== this.#lastLoss)
+    if (fault.code !== this.#lastLoss?.code)
       this.#options.log.warn('trust domain not connected', { trustDomain: this.name, error: fault });
-    this.#lastLoss = fault.code;
+    this.#lastLoss = fault;
     // A refused certificate is not coming back: only a new token helps.
     if (fault.code === 'AGENT_NOT_ATTESTED') this.#identity = undefined;
   }
 
-  async #replaceClient(client: SyncClient | undefined): Promise<void> {
+  #tellTrouble(trouble: Fault | undefined): void {
+    const { log } = this.#options;
+    if (trouble === undefined) log.info('identities can be issued again', { trustDomain: this.name });
+    else log.warn('identities cannot be issued', { trustDomain: this.name, error: trouble });
+  }
+
+  async #replaceClient(client: SyncClient | undefined, heartbeat?: Heartbeat): Promise<void> {
     const old = this.#client;
     this.#client = client;
+    this.#heartbeat = heartbeat;
     this.#heardAt = this.#options.clock.now();
     await old?.close();
   }
@@ -271,22 +296,32 @@ export class Membership implements Closeable {
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
     const renewal = this.#keepRenewed(client, identity, signal, () => ended.abort());
     const acknowledgements = new Acknowledgements(this.name, signal);
+    let isSilent = false;
+    const heartbeat = new Heartbeat(this.#options.clock, () => {
+      isSilent = true;
+      ended.abort();
+      // Whoever waits for an answer over this connection waits in vain.
+      void client.close();
+    });
     try {
-      for await (const { update } of client.sync(acknowledgements, signal)) {
+      for await (const { update, pulse } of client.sync(acknowledgements, signal)) {
+        if (heartbeat.hear(pulse)) this.#tellTrouble(heartbeat.trouble);
         if (update === undefined || update.trustDomain !== this.name) continue;
         const unread = this.resources.apply(update);
         if (unread.length > 0) this.#options.log.error('resources not readable', { trustDomain: this.name, unread });
         acknowledgements.push(update.revision);
-        if (this.#client !== client) await this.#replaceClient(client);
+        if (this.#client !== client) await this.#replaceClient(client, heartbeat);
         onUpdate();
         this.#changed();
         if (isTainted(identity.chain, this.ownBundle().taintedX509Authorities)) renewal.now();
       }
     } finally {
       renewal.cancel();
+      heartbeat.stop();
       ended.abort();
       if (this.#client !== client) await client.close();
     }
+    if (isSilent) throw new Fault('UPSTREAM_UNAVAILABLE', 'the server has fallen silent');
     return this.#identity !== undefined && this.#identity !== identity && this.#isCurrent() ? 'renewed' : 'ended';
   }
 
@@ -393,6 +428,11 @@ export class Membership implements Closeable {
 
   #isCurrent(): boolean {
     return this.#identity !== undefined && this.#options.clock.now() < this.#identity.notAfter;
+  }
+
+  /** The wall clock was set: what was due then may be due now, or not yet. */
+  clockMoved(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #changed(): void {

@@ -1,5 +1,5 @@
 import type { Process, WorkloadAttestor } from '#attestation';
-import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
+import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled, watchClock } from '#kernel';
 import { isAlive, type PeerCredentials } from '#rpc';
 import type { EntryResource } from '#wire';
 import { Attestations } from './attestations.ts';
@@ -48,6 +48,7 @@ export class AgentNode implements Closeable {
   /** Enforcement points that follow what they enforce now. */
   readonly points = new Set<Point>();
   readonly #denials: Denials;
+  readonly #clockWatch: Scheduled;
   readonly #attestations: Attestations;
 
   constructor(options: NodeOptions) {
@@ -57,6 +58,10 @@ export class AgentNode implements Closeable {
     this.receipts = new ReceiptQueue(memberships, log, options.receipts);
     this.handouts = new Handouts({ receipts: this.receipts, clock, random });
     this.#denials = new Denials({ receipts: this.receipts, trustDomain: memberships[0].name, clock, random });
+    this.#clockWatch = watchClock(clock, (byMillis) => {
+      log.warn('the clock was moved', { byMillis: Math.round(byMillis) });
+      for (const membership of memberships) membership.clockMoved();
+    });
   }
 
   /** Selectors of a process, `type:value`, by the attestors; within a deadline, so that none holds up another. */
@@ -121,10 +126,11 @@ export class AgentNode implements Closeable {
 
   /** True when the agent can have identities issued in every trust domain now. */
   isHealthy(): boolean {
-    return this.options.memberships.every(({ state }) => state === 'connected');
+    return this.options.memberships.every(({ trouble }) => trouble === undefined);
   }
 
   async close(): Promise<void> {
+    this.#clockWatch.cancel();
     await this.receipts.close();
     await Promise.all(this.options.memberships.map((membership) => membership.close()));
   }

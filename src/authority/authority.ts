@@ -8,6 +8,7 @@ import type { KeyManager } from './key-manager.ts';
 import { type BundleListener, KeySlots, type NewSlot, type Upstream } from './key-slots.ts';
 import type { KeyType } from './key-type.ts';
 import { makeSlot } from './make-slot.ts';
+import { ObservedKeyManager } from './observed-key-manager.ts';
 import { type AuthorityState, type Slot, toState } from './slot.ts';
 import { type IssuedToken, type JwtSvidRequest, TokenIssuer, type WitSvidRequest } from './token-issuer.ts';
 import type { UpstreamAuthority } from './upstream-authority.ts';
@@ -38,17 +39,19 @@ export interface AuthorityOptions {
  */
 export class Authority implements Closeable {
   readonly #options: AuthorityOptions;
+  readonly #keys: ObservedKeyManager;
   readonly #slots: KeySlots;
   readonly #x509: X509Issuer;
   readonly #tokens: TokenIssuer;
 
   constructor(options: AuthorityOptions) {
-    this.#options = options;
-    const { upstream, ...ports } = options;
+    this.#keys = new ObservedKeyManager(options.keyManager);
+    this.#options = { ...options, keyManager: this.#keys };
+    const { upstream, ...ports } = this.#options;
     const above = upstream === undefined ? {} : { upstream: toUpstream(upstream) };
     this.#slots = new KeySlots({ ...ports, ...above, make: (kind) => this.#make(kind) });
-    this.#x509 = new X509Issuer(options);
-    this.#tokens = new TokenIssuer(options);
+    this.#x509 = new X509Issuer(this.#options);
+    this.#tokens = new TokenIssuer(this.#options);
   }
 
   /** Loads what the journal remembers, makes what is missing, and starts to rotate by time. */
@@ -77,9 +80,13 @@ export class Authority implements Closeable {
     return this.#slots.active('x509')?.notAfter;
   }
 
-  /** True when SVIDs of every kind that is in use could be issued and verified now. */
-  healthy(): boolean {
-    return this.#slots.kinds().every((kind) => this.#usable(kind) !== undefined || this.#isNew(kind));
+  /**
+   * Why SVIDs of some kind that is in use cannot be issued now: no key of it is valid, or the key manager did not sign when it was last asked.
+   * Asks nobody.
+   */
+  trouble(): Fault | undefined {
+    const lacking = this.#slots.kinds().find((kind) => this.#usable(kind) === undefined && !this.#isNew(kind));
+    return lacking === undefined ? this.#keys.fault : this.#unusable(lacking);
   }
 
   /** The keys of one kind, oldest first. */
@@ -163,7 +170,11 @@ export class Authority implements Closeable {
     if (this.#usable(kind) === undefined) await this.use(kind);
     const active = this.#usable(kind);
     if (active !== undefined) return active;
-    throw new Fault(
+    throw this.#unusable(kind);
+  }
+
+  #unusable(kind: AuthorityKind): Fault {
+    return new Fault(
       'IDENTITY_UNAVAILABLE',
       this.#slots.active(kind) === undefined
         ? 'the authority has no key of this kind at the moment'

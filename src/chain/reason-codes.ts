@@ -203,6 +203,9 @@ export const REASON_CODES = {
   DISK_FULL: { meaning: 'the disk is full', grpc: 'RESOURCE_EXHAUSTED', http: 507, exit: 74 },
   KEY_SERVICE_UNAVAILABLE: unavailable('the service that holds the keys did not answer, or refused'),
   REVOCATION_INVALID: bad('the revocation is not acceptable'),
+  CLOCK_SKEWED: unavailable(
+    'the clocks of two machines are so far apart that what one issues does not hold at the other',
+  ),
 } as const satisfies Readonly<Record<string, ReasonCode>>;
 
 export type ReasonCodeName = keyof typeof REASON_CODES;

@@ -4,11 +4,17 @@ import { type Examined, examine } from './doctor-checks.ts';
 
 const NOW = 1_000_000_000_000;
 const later = (seconds: number): bigint => BigInt(NOW / 1000 + seconds);
+const well = { code: '', reason: '' };
 const sound: Examined = {
   localNow: NOW,
   serverNow: NOW,
-  server: { healthy: true, trustDomains: [{ name: 'a', revision: 3n, caExpiresAt: later(86_400) }] },
-  agent: { healthy: true, trustDomains: [{ name: 'a', state: 'connected', revision: 3n, svidExpiresAt: later(3600) }] },
+  server: { healthy: true, trustDomains: [{ name: 'a', revision: 3n, caExpiresAt: later(86_400), ...well }] },
+  agent: {
+    healthy: true,
+    trustDomains: [
+      { name: 'a', state: 'connected', revision: 3n, svidExpiresAt: later(3600), clockSkewMillis: 0n, ...well },
+    ],
+  },
   bundles: [{ trustDomain: 'a', own: 'x', held: ['x', 'x'] }],
 };
 const agent = (change: Partial<Examined['agent']['trustDomains'][number]>): Examined => ({
@@ -26,6 +32,12 @@ const cases: readonly (readonly [string, Examined, string])[] = [
   ['a server that cannot issue', { ...sound, server: { ...sound.server, healthy: false } }, 'FAILED server'],
   ['clocks that are apart', { ...sound, localNow: NOW + 5001 }, 'FAILED clocks of server and this machine'],
   ['an agent without its stream', agent({ state: 'connecting' }), 'FAILED agent in a'],
+  [
+    'an agent whose clock is behind the server’s',
+    agent({ clockSkewMillis: 5001n }),
+    'FAILED clocks of agent and server in a',
+  ],
+  ['an agent whose clock is ahead', agent({ clockSkewMillis: -5001n }), 'FAILED clocks of agent and server in a'],
   ['an identity that ended', agent({ svidExpiresAt: later(0) }), "FAILED agent's identity in a"],
   ['an identity that was never issued', agent({ svidExpiresAt: 0n }), "FAILED agent's identity in a"],
   [
@@ -41,3 +53,10 @@ for (const [what, examined, expected] of cases)
 
 test('clocks five seconds apart are near enough', () =>
   assert.deepEqual(found({ ...sound, localNow: NOW - 5000 }), []));
+
+test('says why a process is not healthy', () => {
+  const trouble = { code: 'DISK_FULL', reason: 'the disk of the store is full' };
+  const server = { healthy: false, trustDomains: sound.server.trustDomains.map((one) => ({ ...one, ...trouble })) };
+  const [told] = examine({ ...sound, server }).filter(({ result }) => result !== 'ok');
+  assert.match(told?.found ?? '', /a: DISK_FULL: the disk of the store is full/);
+});

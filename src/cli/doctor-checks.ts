@@ -16,6 +16,8 @@ export interface Examined {
       readonly name: string;
       readonly revision: bigint;
       readonly caExpiresAt: bigint;
+      readonly code: string;
+      readonly reason: string;
     }[];
   };
   readonly agent: {
@@ -25,6 +27,9 @@ export interface Examined {
       readonly state: string;
       readonly revision: bigint;
       readonly svidExpiresAt: bigint;
+      readonly code: string;
+      readonly reason: string;
+      readonly clockSkewMillis: bigint;
     }[];
   };
   /** Bundles as the authorities have them, and as the registry hands them to each trust domain, as text to compare. */
@@ -35,12 +40,13 @@ export interface Examined {
 export function examine(examined: Examined): readonly Check[] {
   const { server, agent } = examined;
   return [
-    check(server.healthy, 'server', 'healthy: it can issue', 'not healthy: it cannot issue; read its log'),
-    check(agent.healthy, 'agent', 'healthy: it can issue', 'not healthy: it cannot issue; read its log'),
-    clocks(examined),
+    health('server', server),
+    health('agent', agent),
+    skew('clocks of server and this machine', examined.localNow - examined.serverNow),
     ...server.trustDomains.map(({ name, caExpiresAt }) => expiry(`authority of ${name}`, caExpiresAt, examined)),
-    ...agent.trustDomains.flatMap(({ name, state, svidExpiresAt }) => [
+    ...agent.trustDomains.flatMap(({ name, state, svidExpiresAt, clockSkewMillis }) => [
       check(state === 'connected', `agent in ${name}`, 'connected', state),
+      skew(`clocks of agent and server in ${name}`, Number(clockSkewMillis)),
       expiry(`agent's identity in ${name}`, svidExpiresAt, examined),
     ]),
     ...server.trustDomains.flatMap((domain) => revisions(domain, examined)),
@@ -51,10 +57,21 @@ export function examine(examined: Examined): readonly Check[] {
 const CLOCK_MILLIS = 5000;
 const SOON_SECONDS = 300;
 
-function clocks({ localNow, serverNow }: Examined): Check {
-  const apart = Math.abs(localNow - serverNow);
+function health(what: string, { healthy, trustDomains }: HealthTold): Check {
+  const troubles = trustDomains.filter(({ code }) => code !== '');
+  const why = troubles.map(({ name, code, reason }) => `${name}: ${code}: ${reason}`).join('; ');
+  return check(healthy, what, 'healthy: it can issue', `not healthy: it cannot issue: ${why || 'read its log'}`);
+}
+
+interface HealthTold {
+  readonly healthy: boolean;
+  readonly trustDomains: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
+}
+
+function skew(what: string, aheadMillis: number): Check {
+  const apart = Math.abs(aheadMillis);
   const found = `${(apart / 1000).toFixed(1)} s apart`;
-  return check(apart <= CLOCK_MILLIS, 'clocks of server and this machine', found, `${found}: set them by NTP`);
+  return check(apart <= CLOCK_MILLIS, what, found, `${found}: set them by NTP`);
 }
 
 function expiry(what: string, expiresAt: bigint, { serverNow }: Examined): Check {

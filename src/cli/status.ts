@@ -37,9 +37,16 @@ function screen(server: Server, agent: Agent): string {
   return [
     `server ${server.healthy ? 'healthy' : 'NOT healthy'}, agents connect to ${server.syncAddress}`,
     table(['trust domain', 'revision', 'entries', 'agents', 'applied by', 'issued', 'receipts'], domains),
+    ...troubles('server', server),
     `agent ${agent.healthy ? 'healthy' : 'NOT healthy'}`,
     table(['trust domain', 'state', 'agent', 'svids'], nodes),
+    ...troubles('agent', agent),
   ].join('\n');
+}
+
+function troubles(what: string, { trustDomains }: Pick<Server | Agent, 'trustDomains'>): readonly string[] {
+  const told = trustDomains.filter(({ code }) => code !== '');
+  return told.map(({ name, code, reason }) => `${what} cannot issue in ${name}: ${code}: ${reason}`);
 }
 
 /** Fits beside the rest into 80 columns; `--json` has it whole. */

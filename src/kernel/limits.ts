@@ -19,6 +19,7 @@ export const LIMITS = {
   bundleMapTrustDomains: { value: 1000, why: 'trust domains of one bundle map' },
   tokenBytes: { value: 8 * 1024, why: 'one JWT in a header or statement' },
   grpcMessageBytes: { value: 4 * 1024 * 1024, why: 'one gRPC message' },
+  diskFreeBytes: { value: 64 * 1024, why: 'room on the disk of a store below which it counts as full' },
   receiptBytes: { value: 16 * 1024, why: 'one receipt in the ledger' },
   receiptBatch: { value: 500, why: 'receipts in one report' },
   documentBytes: { value: 1024 * 1024, why: 'one configuration document' },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Receipt } from '#chain';
-import { Fault, faultCode, LIMITS } from '#kernel';
+import { Fault, faultCode, LIMITS, toFault } from '#kernel';
 import type { LedgerRecord, LedgerStore } from './ledger-store.ts';
 import { type Tallied, Tally } from './tally.ts';
 
@@ -44,10 +44,16 @@ export class Ledger {
   readonly #heads = new Map<string, Head>();
   #waiting: Batch = newBatch();
   #writing: Promise<void> | undefined;
+  #fault: Fault | undefined;
 
   constructor(store: LedgerStore) {
     this.#store = store;
     this.#tally = new Tally(store);
+  }
+
+  /** Why the last receipts were not written; undefined when they were. */
+  get fault(): Fault | undefined {
+    return this.#fault;
   }
 
   /** How many receipts a trust domain's ledger holds. Cheap after the first time. */
@@ -99,8 +105,10 @@ export class Ledger {
       this.#waiting = newBatch();
       try {
         await this.#append(receipts);
+        this.#fault = undefined;
         done.resolve();
       } catch (error) {
+        this.#fault = toFault(error);
         done.reject(error);
       }
     }

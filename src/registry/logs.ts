@@ -1,4 +1,4 @@
-import { Fault } from '#kernel';
+import { Fault, toFault } from '#kernel';
 import type {
   Change,
   Commit,
@@ -42,6 +42,7 @@ export class Logs {
   readonly #doubters = new Set<(names: readonly string[]) => void>();
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #delivered = new Set<string>();
+  #fault: Fault | undefined;
 
   private constructor(store: Store) {
     this.#store = store;
@@ -53,6 +54,11 @@ export class Logs {
     for (const [log, revision] of revisions) logs.#log(log).revision = revision;
     for (const resource of resources) logs.#put(resource);
     return logs;
+  }
+
+  /** Why the last commit could not be written; undefined when it could. */
+  get fault(): Fault | undefined {
+    return this.#fault;
   }
 
   names(): readonly string[] {
@@ -115,6 +121,11 @@ export class Logs {
     });
   }
 
+  /** Writes receipts of no change, which wait for the ledger as those of a commit do. Of one id the first is kept. */
+  async record(receipts: readonly PendingReceipt[]): Promise<void> {
+    await this.#write([], { logs: [], receipts });
+  }
+
   /** Receipts that the ledger has: they leave the store with the next commit. */
   forget(receipts: readonly PendingReceipt[]): void {
     for (const { id } of receipts) this.#delivered.add(id);
@@ -135,8 +146,11 @@ export class Logs {
   /** A store that fails may have committed all the same: what it holds is the answer. */
   async #write(names: readonly string[], commit: Commit): Promise<boolean> {
     try {
-      return await this.#store.commit(commit);
+      const written = await this.#store.commit(commit);
+      this.#fault = undefined;
+      return written;
     } catch (error) {
+      this.#fault = toFault(error);
       for (const listener of this.#doubters) listener(names);
       throw error;
     }

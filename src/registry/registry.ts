@@ -65,6 +65,7 @@ export class Registry implements Closeable {
   readonly #stopWatching: () => void;
   readonly #unread = new Set<string>();
   #closed = false;
+  #recovering = false;
   #undelivered: readonly PendingReceipt[] = [];
   #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
 
@@ -299,6 +300,17 @@ export class Registry implements Closeable {
     return committed.map(toCommitted);
   }
 
+  /** Writes receipts of no change, which go to the ledger as those of commits do, each id once. Throws `STORE_UNAVAILABLE`. */
+  async record(receipts: readonly PendingReceipt[]): Promise<void> {
+    await this.#logs.record(receipts);
+    this.#recoverSoon();
+  }
+
+  /** Why the last commit could not be written; undefined when it could. */
+  get fault(): Fault | undefined {
+    return this.#logs.fault;
+  }
+
   /** Another server has written, or may have. What cannot be read now is read again soon: nobody tells of it twice. */
   #follow(log: string | undefined, revision = Number.POSITIVE_INFINITY): void {
     if (log === undefined) {
@@ -322,9 +334,18 @@ export class Registry implements Closeable {
     return this.#unread.size === 0 && this.#options.store.follows();
   }
 
-  /** A store that was away may hold receipts of commits whose answer never came. */
+  /** The store may hold receipts that the ledger did not take, and those of commits whose answer never came. */
   #recoverSoon(): void {
-    void this.#recover().catch(() => this.#again(() => this.#recoverSoon()));
+    if (this.#recovering) return;
+    this.#recovering = true;
+    const again = (): void =>
+      this.#again(() => {
+        this.#recovering = false;
+        this.#recoverSoon();
+      });
+    void this.#recover().then(() => {
+      this.#recovering = false;
+    }, again);
   }
 
   #again(run: () => void): void {
@@ -397,7 +418,7 @@ export class Registry implements Closeable {
     return Math.floor(this.#options.clock.now() / 1000);
   }
 
-  /** What the ledger does not take now stays in the store, and goes with the next commit or after the next start. */
+  /** What the ledger does not take now stays in the store, and goes with the next commit or soon. */
   async #deliver(receipts: readonly PendingReceipt[]): Promise<void> {
     const outlet = this.#options.receipts;
     const waiting = [...this.#undelivered, ...receipts];
@@ -408,6 +429,7 @@ export class Registry implements Closeable {
       this.#logs.forget(waiting);
     } catch (error) {
       this.#undelivered = [...waiting, ...this.#undelivered];
+      this.#recoverSoon();
       throw error;
     }
   }

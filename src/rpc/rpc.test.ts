@@ -45,6 +45,7 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
           upserts: [],
           removals: [],
         },
+        pulse: undefined,
       };
     }
   },
@@ -131,7 +132,7 @@ test('a handler is let go when the connection of its caller is gone, without a w
     registerMinter: refuse,
     reportReceipts: refuse,
     sync: async function* (_requests, { signal }) {
-      yield { update: undefined };
+      yield { update: undefined, pulse: undefined };
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       ended.resolve();
     },

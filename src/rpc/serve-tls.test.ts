@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { test } from 'node:test';
 import { connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { faultCode, silentLog } from '#kernel';
@@ -33,10 +34,11 @@ const service = bindService<typeof SupervisorDefinition, Caller>(SupervisorDefin
   }),
 });
 
-const serve = (port = 0): Promise<TlsServer> =>
+const serve = (port = 0, more: { readonly pingMillis?: number } = {}): Promise<TlsServer> =>
   serveTls<Caller>({
     host: '127.0.0.1',
     port,
+    ...more,
     log: silentLog,
     secureContext: (name) =>
       name === 'bank-a' ? createSecureContext({ cert: SERVER.cert, key: SERVER.key }) : undefined,
@@ -174,3 +176,23 @@ test('an occupied port is named', () =>
       return faultCode(error) === 'PORT_OCCUPIED';
     });
   }));
+
+test('a peer that answers no ping is ended; one that does is left alone', async () => {
+  const server = await serve(0, { pingMillis: 20 });
+  const { dial: open } = dial(server, AGENT);
+  const silent = await open();
+  const talking = await open();
+  const answering = connectHttp2('http://localhost', { createConnection: () => talking });
+  try {
+    const pinged = once(answering, 'ping');
+    // Past the handshake it reads, and says nothing.
+    silent.resume();
+    await once(silent, 'close');
+    await pinged;
+    await once(answering, 'ping');
+    assert.equal(talking.destroyed, false);
+  } finally {
+    answering.destroy();
+    await server.close();
+  }
+});

@@ -4,6 +4,7 @@ import { createServer, type SecureContext, type Server, type TLSSocket, type Tls
 import { type Closeable, Fault, type Log } from '#kernel';
 import { methodsOf, type ServiceBinding } from './bind-service.ts';
 import type { BoundMethod } from './bound-method.ts';
+import { endWhenSilent } from './end-when-silent.ts';
 import { serveConnection } from './serve-connection.ts';
 
 /** PEM. A renewed identity is another object. */
@@ -31,6 +32,8 @@ interface TlsListenerOptions<Caller> {
   /** Identifies the peer after the handshake, before a byte is read; a throw closes the connection. */
   readonly identify: (socket: TLSSocket) => Caller;
   readonly services: readonly ServiceBinding<Caller>[];
+  /** How often a peer is asked whether it is there still; 10 s where none is said. */
+  readonly pingMillis?: number;
 }
 
 export interface TlsServer extends Closeable {
@@ -39,6 +42,7 @@ export interface TlsServer extends Closeable {
 }
 
 const HANDSHAKE_MILLIS = 10_000;
+const PING_MILLIS = 10_000;
 const TRANSPORT = {
   minVersion: 'TLSv1.2',
   // A resumed session would skip the proof; renegotiation would change who proved what, and costs the server a signature each.
@@ -119,6 +123,8 @@ function accept<Caller>(
     // None is ever offered; were one taken up all the same, its peer would have proven nothing this time.
     if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'resumed sessions are not accepted');
     const session = serveConnection(socket, methods, options.identify(socket));
+    endWhenSilent(session, options.pingMillis ?? PING_MILLIS);
+    session.once('close', () => socket.destroy());
     socket.once('close', () => session.destroy());
   } catch (error) {
     options.log.warn('connection refused', { error });

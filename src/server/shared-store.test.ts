@@ -119,7 +119,7 @@ test('a server that does not have the keys neither issues nor replaces them', as
     const stranger = { dataDir: join(directory, 'stranger'), ...common };
     await assert.rejects(State.open(stranger), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');
     assert.deepEqual(states(), before);
-    assert.equal(await one.canIssue('bank-a'), true);
+    assert.equal(await one.troubleOf('bank-a'), undefined);
   } finally {
     await life.close();
   }

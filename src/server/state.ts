@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { NodeAttestor } from '#attestation';
-import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
+import { type Clock, type Closeable, Fault, type Log, type Random, toFault } from '#kernel';
 import { Ledger } from '#ledger';
 import { JoinTokenAttestor } from '#plugins/node-attestor/join-token';
 import { type Committed, type Draft, type JoinToken, Registry, type ResourceChange, type Store } from '#registry';
 import { type BundleResource, isOlderSequence, type TrustDomainResource } from '#wire';
 import type { AuthorityConfig } from './authority-config.ts';
 import type { ServerConfig } from './config.ts';
+import { diskTrouble } from './disk.ts';
 import type { Plan } from './documents.ts';
+import { Health } from './health.ts';
 import { HostedTrustDomain } from './hosted-trust-domain.ts';
 import { Nodes } from './nodes.ts';
 import { openStores } from './open-stores.ts';
@@ -43,6 +45,7 @@ export class State implements Closeable {
   readonly nodes: Nodes;
   /** Push streams of agents that are open at this server. */
   readonly streams: Streams;
+  readonly health: Health;
   readonly #hosted = new Map<string, HostedTrustDomain>();
   readonly #store: Store;
   readonly #closers: (() => Promise<void>)[];
@@ -63,6 +66,9 @@ export class State implements Closeable {
     this.recorder = recorder;
     this.#closers = closers;
     this.streams = new Streams(options.clock);
+    const { clock, log, dataDir, store: chosen } = options;
+    const disk = chosen?.type === 'postgres' ? {} : { disk: () => diskTrouble(dataDir) };
+    this.health = new Health({ clock, log, registry, ledger, recorder, hosted: () => this.hosted(), ...disk });
     const tokens = new JoinTokenAttestor((trustDomain, token) => registry.peekJoinToken(trustDomain, token));
     this.nodes = new Nodes({
       registry,
@@ -105,16 +111,16 @@ export class State implements Closeable {
   }
 
   /**
-   * True when the trust domain has a valid key of every kind, a certificate of it was issued and verified just now, and nothing that other
-   * servers wrote has gone unread.
+   * Why no identity of a trust domain can be issued now. Undefined when a certificate of it was issued and verified just now, it has a valid
+   * key of every kind, the last receipts and the last commit could be written, and nothing that other servers wrote has gone unread.
    */
-  async canIssue(trustDomain: string): Promise<boolean> {
+  async troubleOf(trustDomain: string): Promise<Fault | undefined> {
     try {
       const hosted = this.trustDomain(trustDomain);
       await hosted.probe();
-      return hosted.authority.healthy() && this.registry.isCurrent();
-    } catch {
-      return false;
+      return this.health.troubleOf(hosted);
+    } catch (error) {
+      return toFault(error);
     }
   }
 
@@ -163,6 +169,7 @@ export class State implements Closeable {
   }
 
   async close(): Promise<void> {
+    await this.health.close();
     await this.#following;
     for (const hosted of this.#hosted.values()) await hosted.close();
     for (const close of this.#closers) await close();

@@ -1,7 +1,7 @@
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Status } from '#wire/gen/health';
 import type { AgentNode } from '../node.ts';
-import { changes } from './changes.ts';
+import { pause } from './pause.ts';
 
 const POLL_MILLIS = 1000;
 
@@ -15,8 +15,7 @@ export function healthService(node: AgentNode, services: readonly string[]): Ser
   return bindService<typeof HealthDefinition, PeerCredentials>(HealthDefinition, {
     check: async ({ service }) => ({ status: statusOf(service) }),
     watch: async function* ({ service }, { signal }) {
-      let last: unknown;
-      for await (const _ of changes(node, clock, () => clock.now() + POLL_MILLIS, signal)) {
+      for (let last: unknown; !signal.aborted; await pause(clock, POLL_MILLIS, signal)) {
         const status = statusOf(service);
         if (status !== last) yield { status };
         last = status;

@@ -51,6 +51,7 @@ export function supervisorService(node: AgentNode, attestor: SupervisorAttestor)
 }
 
 function describe(membership: Membership) {
+  const { trouble } = membership;
   return {
     name: membership.name,
     agentId: membership.agentId,
@@ -58,6 +59,9 @@ function describe(membership: Membership) {
     revision: membership.resources.revision,
     svidExpiresAt: BigInt(Math.floor(membership.svidNotAfter / 1000)),
     svids: membership.svidCount,
+    code: trouble?.code ?? '',
+    reason: trouble?.message ?? '',
+    clockSkewMillis: BigInt(membership.clockSkewMillis),
   };
 }
 

@@ -59,6 +59,7 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       const trustDomains = await Promise.all(
         state.hosted().map(async ({ name, authority }) => {
           const { receipts, ofKind } = await ledger.tally(name);
+          const trouble = await state.troubleOf(name);
           return {
             name,
             revision: BigInt(registry.revision(name)),
@@ -70,12 +71,13 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
             connected: state.streams.of(name).map(({ agent: { id, alias = '' }, acknowledged, at }) => {
               return { id, alias, acknowledged, acknowledgedAt: BigInt(at) };
             }),
+            code: trouble?.code ?? '',
+            reason: trouble?.message ?? '',
           };
         }),
       );
-      const healthy = await Promise.all(state.hosted().map(({ name }) => state.canIssue(name)));
       return {
-        healthy: healthy.every((one) => one),
+        healthy: trustDomains.every(({ code }) => code === ''),
         trustDomains,
         syncAddress: syncAddress(),
         now: BigInt(state.options.clock.now()),

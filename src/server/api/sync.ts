@@ -18,6 +18,7 @@ import { attestNode } from '../attest-node.ts';
 import { touchFederations } from '../federation-use.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import type { AgentSvid } from '../nodes.ts';
+import { Pulses } from '../pulses.ts';
 import { registerMinter } from '../register-minter.ts';
 import type { RateLimiter } from '../spire/rate-limiter.ts';
 import type { State } from '../state.ts';
@@ -129,7 +130,7 @@ async function* attestByStream(
       : { challenge: undefined, result: toAttested(state, step.svid) };
 }
 
-/** The agent's view at once, then what each commit changes in it. */
+/** The agent's view at once, then what each commit changes in it; between, the pulse. */
 async function* sync(
   state: State,
   requests: AsyncIterable<SyncRequest>,
@@ -145,14 +146,18 @@ async function* sync(
   void acknowledge(iterator, stream);
   let wake = (): void => {};
   const view = new AgentView(state.registry, agent, () => wake());
+  const pulses = new Pulses(state.options.clock, state.health, state.trustDomain(agent.trustDomain), () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
   try {
     while (!signal.aborted) {
       const update = view.next();
-      if (update !== undefined) yield { update };
-      else await new Promise<void>((resolve) => (wake = resolve));
+      if (update !== undefined) yield { update, pulse: undefined };
+      const pulse = pulses.next();
+      if (pulse !== undefined) yield { update: undefined, pulse };
+      else if (update === undefined) await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
+    await pulses.close();
     view.close();
     stream.close();
   }

@@ -22,7 +22,7 @@ function healthService(gate: Gate): ServiceBinding<SpireCaller> {
   const { clock } = state.options;
   const statusOf = async (trustDomain: string, service: string) => {
     if (service !== '') return Serving.SERVICE_UNKNOWN;
-    return (await state.canIssue(trustDomain)) ? Serving.SERVING : Serving.NOT_SERVING;
+    return (await state.troubleOf(trustDomain)) === undefined ? Serving.SERVING : Serving.NOT_SERVING;
   };
   return bindSpire(gate, HealthDefinition, {
     check: async ({ service }, { caller: { trustDomain } }) => {

@@ -132,6 +132,9 @@ export interface StatusResponse_TrustDomainStatus {
   caExpiresAt: bigint;
   /** Agents whose push stream is open. */
   connected: StatusResponse_ConnectedAgent[];
+  /** Why no identity can be issued now: reason code and sentence; empty while one can. */
+  code: string;
+  reason: string;
 }
 
 export interface StatusResponse_ConnectedAgent {
@@ -1291,7 +1294,18 @@ export const StatusResponse: MessageFns<StatusResponse> = {
 };
 
 function createBaseStatusResponse_TrustDomainStatus(): StatusResponse_TrustDomainStatus {
-  return { name: "", revision: 0n, entries: 0, agents: 0, issued: 0n, receipts: 0n, caExpiresAt: 0n, connected: [] };
+  return {
+    name: "",
+    revision: 0n,
+    entries: 0,
+    agents: 0,
+    issued: 0n,
+    receipts: 0n,
+    caExpiresAt: 0n,
+    connected: [],
+    code: "",
+    reason: "",
+  };
 }
 
 export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDomainStatus> = {
@@ -1331,6 +1345,12 @@ export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDo
     }
     for (const v of message.connected) {
       StatusResponse_ConnectedAgent.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.code !== "") {
+      writer.uint32(74).string(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(82).string(message.reason);
     }
     return writer;
   },
@@ -1410,6 +1430,22 @@ export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDo
             }
 
             message.connected.push(StatusResponse_ConnectedAgent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }

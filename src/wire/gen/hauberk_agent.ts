@@ -57,6 +57,11 @@ export interface StatusResponse_TrustDomain {
   revision: bigint;
   svidExpiresAt: bigint;
   svids: number;
+  /** Why no identity can be issued now: reason code and sentence; empty while one can. */
+  code: string;
+  reason: string;
+  /** How far the server's clock is ahead of this agent's; 0 before it was heard. */
+  clockSkewMillis: bigint;
 }
 
 export interface ProvideJoinTokenRequest {
@@ -499,7 +504,17 @@ export const StatusResponse_EnforcementPoint_AppliedRevisionsEntry: MessageFns<
 };
 
 function createBaseStatusResponse_TrustDomain(): StatusResponse_TrustDomain {
-  return { name: "", agentId: "", state: "", revision: 0n, svidExpiresAt: 0n, svids: 0 };
+  return {
+    name: "",
+    agentId: "",
+    state: "",
+    revision: 0n,
+    svidExpiresAt: 0n,
+    svids: 0,
+    code: "",
+    reason: "",
+    clockSkewMillis: 0n,
+  };
 }
 
 export const StatusResponse_TrustDomain: MessageFns<StatusResponse_TrustDomain> = {
@@ -527,6 +542,18 @@ export const StatusResponse_TrustDomain: MessageFns<StatusResponse_TrustDomain> 
     }
     if (message.svids !== 0) {
       writer.uint32(48).uint32(message.svids);
+    }
+    if (message.code !== "") {
+      writer.uint32(58).string(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    if (message.clockSkewMillis !== 0n) {
+      if (BigInt.asIntN(64, message.clockSkewMillis) !== message.clockSkewMillis) {
+        throw new globalThis.Error("value provided for field message.clockSkewMillis of type int64 too large");
+      }
+      writer.uint32(72).int64(message.clockSkewMillis);
     }
     return writer;
   },
@@ -590,6 +617,30 @@ export const StatusResponse_TrustDomain: MessageFns<StatusResponse_TrustDomain> 
             }
 
             message.svids = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.clockSkewMillis = reader.int64() as bigint;
             continue;
           }
         }

@@ -65,7 +65,19 @@ export interface SyncRequest {
 }
 
 export interface SyncResponse {
+  /** Either of them. */
   update: ResourceUpdate | undefined;
+  pulse: Pulse | undefined;
+}
+
+/** After the first update, every two seconds, and at once when it changes: a stream that had one and falls silent is dead. */
+export interface Pulse {
+  canIssue: boolean;
+  /** Reason code and sentence; empty while it can. */
+  code: string;
+  message: string;
+  /** The server's clock, Unix milliseconds. */
+  now: bigint;
 }
 
 export interface IssueX509SvidsRequest {
@@ -637,13 +649,16 @@ export const SyncRequest: MessageFns<SyncRequest> = {
 };
 
 function createBaseSyncResponse(): SyncResponse {
-  return { update: undefined };
+  return { update: undefined, pulse: undefined };
 }
 
 export const SyncResponse: MessageFns<SyncResponse> = {
   encode(message: SyncResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.update !== undefined) {
       ResourceUpdate.encode(message.update, writer.uint32(10).fork()).join();
+    }
+    if (message.pulse !== undefined) {
+      Pulse.encode(message.pulse, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -667,6 +682,96 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             }
 
             message.update = ResourceUpdate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pulse = Pulse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePulse(): Pulse {
+  return { canIssue: false, code: "", message: "", now: 0n };
+}
+
+export const Pulse: MessageFns<Pulse> = {
+  encode(message: Pulse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.canIssue !== false) {
+      writer.uint32(8).bool(message.canIssue);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.now !== 0n) {
+      if (BigInt.asIntN(64, message.now) !== message.now) {
+        throw new globalThis.Error("value provided for field message.now of type int64 too large");
+      }
+      writer.uint32(32).int64(message.now);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pulse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePulse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.canIssue = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.now = reader.int64() as bigint;
             continue;
           }
         }
