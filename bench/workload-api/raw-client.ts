@@ -1,40 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { encodeFrame } from '#wire';
+import { frame, headerBlock, PREFACE, FRAME as TYPE } from '../raw-frames.ts';
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const SETTINGS = Buffer.from('000000040000000000', 'hex');
 const SETTINGS_ACK = Buffer.from('000000040100000000', 'hex');
 /** So that one connection may receive for as long as it likes. */
 const WINDOW = Buffer.from('00000408000000000' + '03fff0000', 'hex');
 const RETRY_MILLIS = 10;
-const TYPE = { data: 0, headers: 1, settings: 4 } as const;
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-/** Literal header fields without indexing (RFC 7541 §6.2.2): as long as they are, and as cheap to make. */
-function headerBlock(path: string): Buffer {
-  const fields = {
-    ':method': 'POST',
-    ':scheme': 'http',
-    ':path': path,
-    ':authority': 'localhost',
-    te: 'trailers',
-    'content-type': 'application/grpc',
-    'workload.spiffe.io': 'true',
-  };
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-  return Buffer.concat(
-    Object.entries(fields).map(([name, value]) => Buffer.concat([Buffer.from([0]), text(name), text(value)])),
-  );
-}
-
 /** A gRPC client that costs next to nothing: its frames are made once. */
 export class RawClient {
   #socket: Socket | undefined;
@@ -50,7 +22,7 @@ export class RawClient {
 
   constructor(socketPath: string, path: string, message: Uint8Array) {
     this.#path = socketPath;
-    this.#headers = headerBlock(path);
+    this.#headers = headerBlock(path, { 'workload.spiffe.io': 'true' });
     this.#data = encodeFrame(message);
   }
 

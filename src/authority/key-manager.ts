@@ -5,6 +5,8 @@ import type { KeyType } from './key-type.ts';
  * Implementations pass `keyManagerContract`.
  */
 export interface KeyManager {
+  /** Whether keys sign by this process's own arithmetic. What another machine hands back is its word, and each signature of it is verified. */
+  readonly signsHere: boolean;
   /** Makes a new key under a name that is not in use yet and returns its public key (SubjectPublicKeyInfo, DER). */
   generate(name: string, type: KeyType, signal?: AbortSignal): Promise<Buffer>;
   /** Public key of a name, or undefined. */

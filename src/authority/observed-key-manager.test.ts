@@ -8,6 +8,7 @@ const signature = Buffer.from('signature');
 
 function observed(sign: KeyManager['sign']): ObservedKeyManager {
   return new ObservedKeyManager({
+    signsHere: true,
     sign,
     generate: async () => Buffer.alloc(0),
     find: async () => undefined,

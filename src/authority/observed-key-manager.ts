@@ -11,6 +11,10 @@ export class ObservedKeyManager implements KeyManager {
     this.#keys = keys;
   }
 
+  get signsHere(): boolean {
+    return this.#keys.signsHere;
+  }
+
   /** Why it did not sign the last time; undefined when it did, or was not asked yet. */
   get fault(): Fault | undefined {
     return this.#fault;

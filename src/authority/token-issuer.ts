@@ -7,12 +7,14 @@ import {
   parseWitBundle,
   type SpiffeId,
   verifyJwtSvidInPool,
+  verifyMadeJwtSvid,
   verifyWitSvid,
   type WitBundleSet,
   witSvid,
 } from '#spiffe';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import { KEY_USE } from './key-type.ts';
+import { SignatureChecks } from './signature-checks.ts';
 import type { Slot } from './slot.ts';
 import type { IssuerOptions } from './x509-issuer.ts';
 
@@ -48,12 +50,14 @@ export interface TokenIssuerOptions extends IssuerOptions {
 /** Issues JWT-SVIDs and WIT-SVIDs in the three steps of `X509Issuer`. */
 export class TokenIssuer {
   readonly #options: TokenIssuerOptions;
+  readonly #checks: SignatureChecks;
   #bundle: AuthorityBundle | undefined;
   #jwt: JwtBundleSet = new Map();
   #wit: WitBundleSet = new Map();
 
   constructor(options: TokenIssuerOptions) {
     this.#options = options;
+    this.#checks = new SignatureChecks(options.keyManager);
   }
 
   async issueJwt(request: JwtSvidRequest, active: Slot, bundle: AuthorityBundle): Promise<IssuedToken> {
@@ -70,11 +74,12 @@ export class TokenIssuer {
       ...(request.jti === true ? { jti: randomBase64url(random, 16) } : {}),
       ...(issuer === undefined ? {} : { issuer }),
     });
-    const token = await this.#sign(header, claims, active);
+    const { token, input } = await this.#sign(header, claims, active);
     this.#trust(bundle);
-    const at = this.#options.clock.now();
-    const question = { token, audience: audience[0] ?? '', bundles: this.#jwt, at };
-    await assertMade(id, () => verifyJwtSvidInPool(question));
+    const question = { token, audience: audience[0] ?? '', bundles: this.#jwt, at: this.#options.clock.now() };
+    await this.#assertMade(id, { active, bundle }, (checked) =>
+      checked ? verifyJwtSvidInPool(question) : verifyMadeJwtSvid(question, input),
+    );
     return { token, kid: active.id, ...times };
   }
 
@@ -83,10 +88,10 @@ export class TokenIssuer {
     const times = this.#times(request.ttlSeconds, active);
     const algorithm = KEY_USE[active.keyType].jws;
     const { header, claims } = witSvid({ ...times, id, kid: active.id, algorithm, confirmation: publicJwk });
-    const token = await this.#sign(header, claims, active);
+    const { token } = await this.#sign(header, claims, active);
     this.#trust(bundle);
     const at = this.#options.clock.now();
-    await assertMade(id, async () => verifyWitSvid({ token, bundles: this.#wit, at }));
+    await this.#assertMade(id, { active, bundle }, () => verifyWitSvid({ token, bundles: this.#wit, at }));
     return { token, kid: active.id, ...times };
   }
 
@@ -95,12 +100,16 @@ export class TokenIssuer {
     return { issuedAt, expiresAt: Math.min(issuedAt + ttlSeconds, Math.floor(active.notAfter / 1000)) };
   }
 
-  async #sign(header: JsonObject, claims: JsonObject, active: Slot): Promise<string> {
+  async #sign(
+    header: JsonObject,
+    claims: JsonObject,
+    active: Slot,
+  ): Promise<{ readonly token: string; readonly input: string }> {
     const input = encodeSigningInput(header, claims);
     const signature = await this.#options.keyManager.sign(active.keyName, Buffer.from(input));
     const { scalarBytes } = KEY_USE[active.keyType];
     const jose = scalarBytes === undefined ? signature : joseSignature(signature, scalarBytes);
-    return `${input}.${jose.toString('base64url')}`;
+    return { token: `${input}.${jose.toString('base64url')}`, input };
   }
 
   #trust(bundle: AuthorityBundle): void {
@@ -110,16 +119,22 @@ export class TokenIssuer {
     this.#wit = new Map([[trustDomain, parseWitBundle(bundle)]]);
     this.#bundle = bundle;
   }
-}
-
-/** The third step: whatever leaves here is accepted by the validator that relying parties use. */
-async function assertMade(id: SpiffeId, verify: () => Promise<{ readonly id: SpiffeId }>): Promise<void> {
-  try {
-    if (!(await verify()).id.equals(id))
-      throw new Fault('INTERNAL_ERROR', 'the token says something else than was asked for');
-  } catch (cause) {
-    throw new Fault('IDENTITY_UNAVAILABLE', 'the token that was made does not verify, so it is not given out', {
-      cause,
-    });
+  /** The third step: whatever leaves here is accepted by the validator that relying parties use. */
+  async #assertMade(
+    id: SpiffeId,
+    { active, bundle }: { readonly active: Slot; readonly bundle: AuthorityBundle },
+    verify: (checked: boolean) => { readonly id: SpiffeId } | Promise<{ readonly id: SpiffeId }>,
+  ): Promise<void> {
+    const checked = this.#checks.isDue(active, bundle);
+    try {
+      if (!(await verify(checked)).id.equals(id))
+        throw new Fault('INTERNAL_ERROR', 'the token says something else than was asked for');
+      if (checked) this.#checks.held(active);
+    } catch (cause) {
+      this.#checks.failed(active);
+      throw new Fault('IDENTITY_UNAVAILABLE', 'the token that was made does not verify, so it is not given out', {
+        cause,
+      });
+    }
   }
 }

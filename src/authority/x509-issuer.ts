@@ -1,11 +1,19 @@
 import { type Clock, Fault, type Random } from '#kernel';
-import { type SpiffeId, type TrustDomain, verifyX509SvidInPool, type X509BundleSet, x509Bundle } from '#spiffe';
+import {
+  type SpiffeId,
+  type TrustDomain,
+  verifyMadeX509Svid,
+  verifyX509SvidInPool,
+  type X509BundleSet,
+  x509Bundle,
+} from '#spiffe';
 import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
 import { backdateMillis, LEAF_SUBJECT } from './profile.ts';
 import { SerialNumbers } from './serial-numbers.ts';
+import { SignatureChecks } from './signature-checks.ts';
 import type { Slot } from './slot.ts';
 
 export interface IssueRequest {
@@ -32,26 +40,43 @@ export interface IssuerOptions {
   readonly random: Random;
 }
 
+interface Signed {
+  readonly issued: IssuedX509Svid;
+  /** What the signature is over. */
+  readonly signedPart: Buffer;
+}
+
 /** Issues X509-SVIDs in three steps: say what it will be, sign, validate what was made as a relying party would. */
 export class X509Issuer {
   readonly #options: IssuerOptions;
   readonly #serials: SerialNumbers;
+  readonly #checks: SignatureChecks;
   #bundle: AuthorityBundle | undefined;
   #bundles: X509BundleSet = new Map();
 
   constructor(options: IssuerOptions) {
     this.#options = options;
     this.#serials = new SerialNumbers(options.random);
+    this.#checks = new SignatureChecks(options.keyManager);
   }
 
   /** Throws `IDENTITY_UNAVAILABLE` when what was made does not verify by the published bundle. */
   async issue(request: IssueRequest, active: Slot, bundle: AuthorityBundle): Promise<IssuedX509Svid> {
-    const issued = await this.#sign(request, active);
-    await this.#revalidate(request, issued, { active, bundle });
-    return issued;
+    const { issued, signedPart } = await this.#sign(request, active);
+    const checked = this.#checks.isDue(active, bundle);
+    try {
+      await this.#revalidate(request, { issued, signedPart, checked }, { active, bundle });
+      if (checked) this.#checks.held(active);
+      return issued;
+    } catch (cause) {
+      this.#checks.failed(active);
+      throw new Fault('IDENTITY_UNAVAILABLE', 'the certificate that was made does not verify, so it is not given out', {
+        cause,
+      });
+    }
   }
 
-  async #sign(request: IssueRequest, active: Slot): Promise<IssuedX509Svid> {
+  async #sign(request: IssueRequest, active: Slot): Promise<Signed> {
     const { clock, keyManager } = this.#options;
     const [authority, ...above] = active.chain;
     if (authority === undefined) throw new Fault('INTERNAL_ERROR', 'a slot for certificates has none of its own');
@@ -75,34 +100,30 @@ export class X509Issuer {
     });
     const leaf = encodeCertificate(tbs, await keyManager.sign(active.keyName, tbs), scheme);
     const isRoot = authority.issuerDer.equals(authority.subjectDer);
-    return {
+    const issued = {
       chain: isRoot ? [leaf] : [leaf, authority.der, ...above.map(({ der }) => der)],
       serial: serial.toString('hex'),
       notBefore: whole(notBefore),
       notAfter: whole(notAfter),
     };
+    return { issued, signedPart: tbs };
   }
 
   /** The third step: whatever leaves here is accepted by the validator that relying parties use. */
   async #revalidate(
     request: IssueRequest,
-    issued: IssuedX509Svid,
+    { issued, signedPart, checked }: Signed & { readonly checked: boolean },
     { active, bundle }: { readonly active: Slot; readonly bundle: AuthorityBundle },
   ): Promise<void> {
-    try {
-      const [leaf = Buffer.alloc(0)] = issued.chain;
-      const chain = issued.chain.length === 1 ? [leaf] : [leaf, ...active.chain];
-      const verified = await verifyX509SvidInPool({
-        chain,
-        bundles: this.#trusted(bundle),
-        at: this.#options.clock.now(),
-      });
-      if (!verified.id.equals(request.id) || !verified.leaf.spki.equals(request.publicKeySpki)) throw mismatch();
-    } catch (cause) {
-      throw new Fault('IDENTITY_UNAVAILABLE', 'the certificate that was made does not verify, so it is not given out', {
-        cause,
-      });
-    }
+    const [leaf = Buffer.alloc(0)] = issued.chain;
+    const [issuer] = active.chain;
+    const chain = issued.chain.length === 1 ? [leaf] : [leaf, ...active.chain];
+    const question = { chain, bundles: this.#trusted(bundle), at: this.#options.clock.now() };
+    const verified =
+      checked || issuer === undefined
+        ? await verifyX509SvidInPool(question)
+        : verifyMadeX509Svid(question, { issuer, signedPart });
+    if (!verified.id.equals(request.id) || !verified.leaf.spki.equals(request.publicKeySpki)) throw mismatch();
   }
 
   #trusted(bundle: AuthorityBundle): X509BundleSet {

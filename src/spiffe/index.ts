@@ -10,6 +10,7 @@ export {
   type VerifiedJwtSvid,
   verifyJwtSvid,
   verifyJwtSvidInPool,
+  verifyMadeJwtSvid,
 } from './jwt-svid.ts';
 export { type ParsedBundle, parseBundle } from './parse-bundle.ts';
 export { type PublishedKey, parseJwtBundle, parseWitBundle } from './published-keys.ts';
@@ -36,7 +37,9 @@ export {
 } from './workload-proof.ts';
 export { parseX509Bundle, type X509Bundle, type X509BundleSet, x509Bundle } from './x509-bundle.ts';
 export {
+  type MadeX509Svid,
   type VerifiedX509Svid,
+  verifyMadeX509Svid,
   verifyX509Svid,
   verifyX509SvidInPool,
   type X509Svid,

@@ -4,6 +4,7 @@ import {
   readDate,
   type SvidTokenQuestion,
   type VerifiedSvidToken,
+  verifyMadeSvidToken,
   verifySvidToken,
   verifySvidTokenInPool,
 } from './svid-token.ts';
@@ -46,6 +47,11 @@ export function verifyJwtSvid(question: JwtSvidQuestion): VerifiedJwtSvid {
 /** As `verifyJwtSvid`, to the letter; the arithmetic of the signature is done off the main thread. */
 export async function verifyJwtSvidInPool(question: JwtSvidQuestion): Promise<VerifiedJwtSvid> {
   return judge(await verifySvidTokenInPool(toTokenQuestion(question)), question);
+}
+
+/** As `verifyJwtSvid`, for an authority's own eyes: the signature over `signingInput` is taken from the caller, who has just made it. */
+export function verifyMadeJwtSvid(question: JwtSvidQuestion, signingInput: string): VerifiedJwtSvid {
+  return judge(verifyMadeSvidToken(toTokenQuestion(question), signingInput), question);
 }
 
 function toTokenQuestion({ token, bundles, at }: JwtSvidQuestion): SvidTokenQuestion<JwtBundle> {

@@ -1,4 +1,11 @@
-import { type CompactJws, parseCompactJws, type VerifyingKey, verifySignature, verifySignatureInPool } from '#jws';
+import {
+  type CompactJws,
+  fitsAlgorithm,
+  parseCompactJws,
+  type VerifyingKey,
+  verifySignature,
+  verifySignatureInPool,
+} from '#jws';
 import { Fault, type JsonObject } from '#kernel';
 import { SpiffeId } from './spiffe-id.ts';
 import type { JwtBundle, WitBundle } from './token-bundle.ts';
@@ -43,6 +50,17 @@ export async function verifySvidTokenInPool<Bundle extends JwtBundle | WitBundle
 ): Promise<VerifiedSvidToken> {
   const named = openToken(question);
   await verifySignatureInPool(named.jws, named.key);
+  return judgeDates(named, question);
+}
+
+/** As `verifySvidToken`, but that the signature is the named key's over `signingInput` is taken from the caller, who has just made it. */
+export function verifyMadeSvidToken<Bundle extends JwtBundle | WitBundle>(
+  question: SvidTokenQuestion<Bundle>,
+  signingInput: string,
+): VerifiedSvidToken {
+  const named = openToken(question);
+  if (named.jws.signingInput !== signingInput || !fitsAlgorithm(named.jws.algorithm, named.key))
+    throw new Fault('TOKEN_SIGNATURE_INVALID', 'the token is not what was signed, or not as its key signs');
   return judgeDates(named, question);
 }
 

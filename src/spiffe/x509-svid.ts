@@ -61,6 +61,27 @@ export async function verifyX509SvidInPool(question: X509SvidQuestion): Promise<
   return verifyParsed(chain, question, signedBy);
 }
 
+/** The signature that an authority has just made. */
+export interface MadeX509Svid {
+  /** Of the chain or of the bundle. */
+  readonly issuer: Certificate;
+  /** The bytes that were signed. */
+  readonly signedPart: Uint8Array;
+}
+
+/**
+ * As `verifyX509Svid`, for an authority's own eyes: that the leaf's signature is `issuer`'s over `signedPart` is taken from the caller, who has just
+ * made it. Everything else is judged: the leaf says what was signed, it is well-formed, and its path leads to the bundle.
+ */
+export function verifyMadeX509Svid(question: X509SvidQuestion, { issuer, signedPart }: MadeX509Svid): VerifiedX509Svid {
+  const chain = parseChain(question.chain);
+  const [leaf, ...above] = chain;
+  if (leaf === undefined || !leaf.tbs.equals(signedPart)) throw invalid('it is not what was signed');
+  const roots = [...question.bundles.values()].flatMap(({ authorities }) => authorities);
+  const signer = [...roots, ...above].find(({ der }) => der.equals(issuer.der));
+  return verifyParsed(chain, question, new Map(signer === undefined ? [] : [[leaf, signer]]));
+}
+
 const MAX_POOLED = 8;
 
 function verifyParsed(

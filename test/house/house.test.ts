@@ -38,6 +38,13 @@ test('every allowed edge between rooms that exist is used', () => {
   assert.deepEqual(unused, []);
 });
 
+test('an SVID whose signature is not looked at is accepted by the authority that has just made it, and by nobody else', () => {
+  const users = globSync('{src,examples}/**/*.ts', { cwd: root })
+    .filter((file) => !file.endsWith('.test.ts') && /\bverifyMade\w+/.test(readFileSync(join(root, file), 'utf8')))
+    .map((file) => file.split('/').slice(0, 2).join('/'));
+  assert.deepEqual([...new Set(users)].sort(), ['src/authority', 'src/spiffe']);
+});
+
 test('a room is entered by its index only', () => {
   const wrong = imports.filter((found) => {
     const deep = found.specifier.startsWith('#') && found.specifier.includes('/');

@@ -26,6 +26,7 @@ interface KmsKey {
 
 /** Keys that never leave AWS KMS. Every signature is a call; what KMS says is taken for what it is after the authority has verified it. */
 export class AwsKmsKeyManager implements KeyManager {
+  readonly signsHere = false;
   readonly #options: AwsKmsOptions;
   readonly #known = new Map<string, KmsKey>();
 

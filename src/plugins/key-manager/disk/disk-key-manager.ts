@@ -21,6 +21,7 @@ const SEAL_FILE = 'seal.json';
  * damaged is put aside as `….damaged` and its key is as good as lost.
  */
 export class DiskKeyManager implements KeyManager {
+  readonly signsHere = true;
   readonly #directory: string;
   readonly #seal: Seal | undefined;
   readonly #keys = new LoadedKeys((name) => this.#load(name));

@@ -5,6 +5,7 @@ import { generateKey, signWith, spkiOf } from '../local-key.ts';
 
 /** Keys that live as long as the process. */
 export class MemoryKeyManager implements KeyManager {
+  readonly signsHere: boolean = true;
   readonly #keys = new Map<string, KeyObject>();
 
   async generate(name: string, type: KeyType): Promise<Buffer> {

@@ -20,6 +20,7 @@ interface Kept {
  * sealed in the store's log until that is compacted.
  */
 export class StoreKeyManager implements KeyManager {
+  readonly signsHere = true;
   readonly #log: Log;
   readonly #seal: Seal;
   readonly #keys = new LoadedKeys((name) => this.#load(name));

@@ -1,0 +1,56 @@
+import type { AuthorityBundle } from './authority-bundle.ts';
+import type { KeyManager } from './key-manager.ts';
+import { KEY_USE } from './key-type.ts';
+import type { Slot } from './slot.ts';
+
+/** Of the signatures of a key that is trusted to sign as it did, one in so many is verified. */
+const SAMPLED = 64;
+
+interface Record {
+  /** What is published of the key may be read anew with a new bundle: its first signature then is proof again. */
+  readonly bundle: AuthorityBundle;
+  /** So many must hold, one after another, before they are sampled. */
+  owed: number;
+  made: number;
+}
+
+/**
+ * Which signatures of an authority are verified before they leave. Another machine's all are, and RSA's: one faulty signature gives the key away.
+ * An EC key that signs in this process proves itself by its first signature under each published bundle; after that the arithmetic is tried on one
+ * in 64, and on 64 in a row once one has failed. What was signed, and that it is what was asked for, is validated each time, whatever is said here.
+ */
+export class SignatureChecks {
+  readonly #signsHere: boolean;
+  readonly #records = new Map<string, Record>();
+
+  constructor({ signsHere }: Pick<KeyManager, 'signsHere'>) {
+    this.#signsHere = signsHere;
+  }
+
+  /** Asked once for each signature. */
+  isDue({ keyName, keyType }: Slot, bundle: AuthorityBundle): boolean {
+    if (!this.#signsHere || KEY_USE[keyType].scalarBytes === undefined) return true;
+    const record = this.#record(keyName, bundle);
+    return record.owed > 0 || record.made++ % SAMPLED === 0;
+  }
+
+  held({ keyName }: Slot): void {
+    const record = this.#records.get(keyName);
+    if (record !== undefined && record.owed > 0) record.owed--;
+  }
+
+  failed({ keyName }: Slot): void {
+    const record = this.#records.get(keyName);
+    if (record !== undefined) record.owed = SAMPLED;
+  }
+
+  #record(keyName: string, bundle: AuthorityBundle): Record {
+    const known = this.#records.get(keyName);
+    if (known?.bundle === bundle) return known;
+    // A key is active at a time: others are not coming back, or prove themselves again.
+    this.#records.clear();
+    const record = { bundle, owed: Math.max(1, known?.owed ?? 0), made: 1 };
+    this.#records.set(keyName, record);
+    return record;
+  }
+}
