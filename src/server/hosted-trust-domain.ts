@@ -48,9 +48,14 @@ export class HostedTrustDomain implements Closeable {
     const parts = await openAuthorityParts(trustDomain, place);
     const { caTtlSeconds } = resource;
     const authority = new Authority({ ...parts, trustDomain, clock, random, caTtlSeconds, sequenceFloor, jwtIssuer });
-    await authority.ready();
     const hosted = new HostedTrustDomain(trustDomain, authority, clock);
-    await hosted.#renew();
+    try {
+      await authority.ready();
+      await hosted.#renew();
+    } catch (error) {
+      await hosted.close();
+      throw error;
+    }
     // Not waited for: what is waited for here holds up the authority.
     authority.onBundleChange((bundle) => {
       if (isTainted(hosted.#identity?.chain ?? [], bundle.taintedX509Authorities))

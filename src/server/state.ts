@@ -15,6 +15,7 @@ import { Nodes } from './nodes.ts';
 import { openStores } from './open-stores.ts';
 import { Recorder } from './recorder.ts';
 import { Streams } from './streams.ts';
+import { isPassing, UnopenedTrustDomains } from './unopened.ts';
 
 export interface StateOptions {
   readonly dataDir: string;
@@ -50,7 +51,9 @@ export class State implements Closeable {
   readonly #store: Store;
   readonly #closers: (() => Promise<void>)[];
   readonly #followers: (() => Promise<void>)[] = [];
+  readonly #unopened: UnopenedTrustDomains;
   #following: Promise<void> = Promise.resolve();
+  #closed = false;
 
   private constructor(
     options: StateOptions,
@@ -69,6 +72,7 @@ export class State implements Closeable {
     const { clock, log, dataDir, store: chosen } = options;
     const disk = chosen?.type === 'postgres' ? {} : { disk: () => diskTrouble(dataDir) };
     this.health = new Health({ clock, log, registry, ledger, recorder, hosted: () => this.hosted(), ...disk });
+    this.#unopened = new UnopenedTrustDomains({ ...options, open: (name) => this.#reopen(name) });
     const tokens = new JoinTokenAttestor((trustDomain, token) => registry.peekJoinToken(trustDomain, token));
     this.nodes = new Nodes({
       registry,
@@ -88,7 +92,7 @@ export class State implements Closeable {
     const registry = await Registry.open({ store, clock, random, receipts: recorder, log: options.log });
     const closers = [() => registry.close(), () => store.close(), () => ledgerStore.close()];
     const state = new State(options, { registry, store }, ledger, recorder, closers);
-    for (const trustDomain of registry.trustDomains()) await state.#host(trustDomain);
+    await state.#hostAll(registry.trustDomains());
     // Trust domains that another server makes or removes come and go here too.
     registry.onCommit((committed) => void state.#follow(committed).catch(() => undefined));
     return state;
@@ -98,11 +102,18 @@ export class State implements Closeable {
     return [...this.#hosted.values()];
   }
 
-  /** Throws `NOT_FOUND`. */
+  /** Trust domains whose authority could not be opened yet, and why. */
+  unopened(): readonly { readonly name: string; readonly fault: Fault }[] {
+    return this.#unopened.list();
+  }
+
+  /** Throws `NOT_FOUND`, and for one that could not be opened yet what stands in the way. */
   trustDomain(name: string): HostedTrustDomain {
     const hosted = this.#hosted.get(name);
-    if (hosted === undefined) throw new Fault('NOT_FOUND', 'no such trust domain is hosted here');
-    return hosted;
+    if (hosted !== undefined) return hosted;
+    const fault = this.#unopened.faultOf(name);
+    if (fault === undefined) throw new Fault('NOT_FOUND', 'no such trust domain is hosted here');
+    throw new Fault(fault.code, `the trust domain is not open yet: ${fault.message}`, { cause: fault });
   }
 
   /** Where the document of a trust domain wants SPIRE's API to be served over TLS. */
@@ -170,6 +181,8 @@ export class State implements Closeable {
 
   async close(): Promise<void> {
     await this.health.close();
+    this.#closed = true;
+    this.#unopened.close();
     await this.#following;
     for (const hosted of this.#hosted.values()) await hosted.close();
     for (const close of this.#closers) await close();
@@ -195,7 +208,7 @@ export class State implements Closeable {
       if (kind !== 'TrustDomain') continue;
       const resource = this.registry.find<TrustDomainResource>('TrustDomain', trustDomain, trustDomain);
       if (body === null) await this.#unhost(trustDomain);
-      else if (resource !== undefined && !this.#hosted.has(trustDomain)) await this.#host(resource);
+      else if (resource !== undefined && this.#isNew(trustDomain)) await this.#host(resource);
       for (const follower of this.#followers) await follower();
     }
   }
@@ -203,26 +216,76 @@ export class State implements Closeable {
   async #unhost(trustDomain: string): Promise<void> {
     const hosted = this.#hosted.get(trustDomain);
     this.#hosted.delete(trustDomain);
+    this.#unopened.forget(trustDomain);
     await hosted?.close();
   }
 
-  /** Opens the authority, and keeps its bundle in the registry of its own and of every trust domain that federates with it. */
+  #isNew(trustDomain: string): boolean {
+    return !this.#hosted.has(trustDomain) && this.#unopened.faultOf(trustDomain) === undefined;
+  }
+
+  /** All at once: what one waits for holds up no other. Throws what no waiting would mend. */
+  async #hostAll(resources: readonly TrustDomainResource[]): Promise<void> {
+    const opened = await Promise.allSettled(resources.map((resource) => this.#open(resource)));
+    let failed: PromiseRejectedResult | undefined;
+    for (const [at, { name }] of resources.entries()) {
+      const one = opened[at];
+      if (one?.status === 'fulfilled') await this.#adopt(one.value);
+      else if (isPassing(one?.reason)) this.#unopened.add(name, one?.reason);
+      else failed ??= one;
+    }
+    if (failed === undefined) return;
+    await this.close();
+    throw failed.reason;
+  }
+
+  /** One that cannot be opened now is tried again later. */
   async #host(resource: TrustDomainResource): Promise<void> {
-    const { dataDir, clock, random, log, authority: config } = this.options;
+    try {
+      await this.#adopt(await this.#open(resource));
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      this.#unopened.add(resource.name, error);
+    }
+  }
+
+  /** What has been asked of another machine is waited for outside of the turn: other trust domains come and go meanwhile. */
+  async #reopen(name: string): Promise<void> {
+    const find = () => this.registry.find<TrustDomainResource>('TrustDomain', name, name);
+    const resource = find();
+    if (resource === undefined) return;
+    const hosted = await this.#open(resource);
+    const adopted = this.#following.then(async () => {
+      if (this.#closed || find() === undefined || this.#hosted.has(name)) return hosted.close();
+      await this.#adopt(hosted);
+      this.#unopened.forget(name);
+      for (const follower of this.#followers) await follower();
+      this.options.log.info('trust domain opened', { trustDomain: name });
+    });
+    this.#following = adopted.catch(() => undefined);
+    await adopted;
+  }
+
+  #open(resource: TrustDomainResource): Promise<HostedTrustDomain> {
+    const { dataDir, clock, random, authority: config } = this.options;
     const published = this.registry.find<BundleResource>('Bundle', resource.name, resource.name);
     const jwtIssuer = () =>
       this.registry.find<TrustDomainResource>('TrustDomain', resource.name, resource.name)?.jwtIssuer;
     const isShared = this.options.store?.type === 'postgres';
     const sequenceFloor = Number(published?.sequence ?? 0);
     const place = { dataDir, clock, random, config, store: this.#store, isShared, sequenceFloor, jwtIssuer };
-    const hosted = await HostedTrustDomain.open(resource, place);
-    this.#hosted.set(resource.name, hosted);
+    return HostedTrustDomain.open(resource, place);
+  }
+
+  /** Keeps the bundle of an authority in the registry of its own and of every trust domain that federates with it. */
+  async #adopt(hosted: HostedTrustDomain): Promise<void> {
+    this.#hosted.set(hosted.name, hosted);
     // Until this has returned, nothing that is new in the bundle signs.
     hosted.authority.onBundleChange(async () => {
       try {
         await this.#publishBundle(hosted.bundle());
       } catch (error) {
-        log.error('bundle not published', { trustDomain: resource.name, error });
+        this.options.log.error('bundle not published', { trustDomain: hosted.name, error });
         throw error;
       }
     });

@@ -1,5 +1,6 @@
 import { Fault } from '#kernel';
 import { orderLinks } from '#ledger';
+import type { Registry } from '#registry';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { RESOURCE_KINDS, type ResourceKind } from '#wire';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
@@ -77,8 +78,8 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
         }),
       );
       return {
-        healthy: trustDomains.every(({ code }) => code === ''),
-        trustDomains,
+        healthy: trustDomains.every(({ code }) => code === '') && state.unopened().length === 0,
+        trustDomains: [...trustDomains, ...state.unopened().map((one) => unopened(registry, one))],
         syncAddress: syncAddress(),
         now: BigInt(state.options.clock.now()),
       };
@@ -98,6 +99,25 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
       return { logs };
     },
   });
+}
+
+/** What is known of a trust domain whose authority could not be opened yet. */
+function unopened(
+  registry: Registry,
+  { name, fault: { code, message: reason } }: ReturnType<State['unopened']>[number],
+) {
+  return {
+    name,
+    revision: BigInt(registry.revision(name)),
+    entries: registry.entryCount(name),
+    agents: registry.agentCount(name),
+    issued: 0n,
+    receipts: 0n,
+    caExpiresAt: 0n,
+    connected: [],
+    code,
+    reason,
+  };
 }
 
 function parseKind(kind: string): ResourceKind {
