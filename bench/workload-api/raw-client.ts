@@ -17,6 +17,7 @@ export class RawClient {
   #onAnswer: () => void = () => {};
   #onEnd: () => void = () => {};
   #status = '';
+  #answeredOnce = false;
 
   readonly #path: string;
 
@@ -70,6 +71,12 @@ export class RawClient {
     });
   }
 
+  /** A call that ends before it was answered is one that was refused. */
+  #end(): void {
+    if (!this.#answeredOnce) this.#fail('the call ended without an answer');
+    this.#onEnd();
+  }
+
   #fail(status: string): void {
     this.#status = status;
     this.#onAnswer();
@@ -84,8 +91,11 @@ export class RawClient {
       if (at + 9 + length > this.#pending.length) break;
       const [type, flags] = [this.#pending[at + 3], this.#pending[at + 4] ?? 0];
       if (type === TYPE.settings && (flags & 1) === 0) this.#socket?.write(SETTINGS_ACK);
-      if (type === TYPE.data && length > 5) this.#onAnswer();
-      if ((type === TYPE.data || type === TYPE.headers) && (flags & 1) === 1) this.#onEnd();
+      if (type === TYPE.data && length > 5) {
+        this.#answeredOnce = true;
+        this.#onAnswer();
+      }
+      if ((type === TYPE.data || type === TYPE.headers) && (flags & 1) === 1) this.#end();
       at += 9 + length;
     }
     this.#pending = this.#pending.subarray(at);

@@ -53,12 +53,21 @@ export function socketPair(): readonly [number, number] | undefined {
 /** `struct pollfd`, used over and over: the call returns before anything else runs. */
 const polled = Buffer.alloc(8);
 
+/** poll(2) is interrupted by a signal to this process even when it does not wait; so often in a row by none. */
+const MAX_TRIES = 100;
+
 /** pidfd_open(2): a pidfd becomes readable when its process has ended. Anything but a clear "not readable" counts as ended. */
 export function hasEnded(pidfd: number): boolean {
-  polled.writeInt32LE(pidfd, 0);
-  polled.writeInt16LE(POLLIN, 4);
-  polled.writeInt16LE(0, 6);
-  return native().poll(polled, 1, 0) !== 0;
+  const { poll } = native();
+  for (let turn = 0; turn < MAX_TRIES; turn++) {
+    polled.writeInt32LE(pidfd, 0);
+    polled.writeInt16LE(POLLIN, 4);
+    polled.writeInt16LE(0, 6);
+    const answer = poll(polled, 1, 0);
+    if (answer >= 0) return answer !== 0;
+    if (koffi.errno() !== koffi.os.errno.EINTR) return true;
+  }
+  return true;
 }
 
 /** Closes a raw descriptor, such as a pidfd. */

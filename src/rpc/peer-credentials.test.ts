@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Session } from 'node:inspector';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,23 @@ test('the process that connected is alive until it ends, not one moment longer',
   connectedChild(async (credentials, child) => {
     assert.equal(credentials.pid, child.pid);
     assert.equal(isAlive(credentials), true);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.equal(isAlive(credentials), false);
+  }));
+
+test('a signal to this process in that very moment makes no caller count as ended', () =>
+  connectedChild(async (credentials, child) => {
+    // A profiler interrupts this thread by a signal, over and over: some of them while it asks.
+    const profiler = new Session();
+    profiler.connect();
+    profiler.post('Profiler.enable');
+    profiler.post('Profiler.setSamplingInterval', { interval: 50 });
+    profiler.post('Profiler.start');
+    let ended = 0;
+    for (let turn = 0; turn < 300_000; turn++) if (!isAlive(credentials)) ended++;
+    profiler.disconnect();
+    assert.equal(ended, 0);
     child.kill('SIGKILL');
     await once(child, 'exit');
     assert.equal(isAlive(credentials), false);
