@@ -23,7 +23,9 @@ export interface UnixServerOptions<Caller> {
 }
 
 /** So many connections are taken up in one turn of the event loop. */
-const OPENED_PER_TURN = 32;
+const TAKEN_UP_PER_TURN = 32;
+/** So many begin to be served in one turn: answers leave at its end, so that the first of many callers need not wait for the last. */
+const SERVED_PER_TURN = 8;
 /** A connection beyond the limit is told so and closed. */
 const REFUSED_MILLIS = 1000;
 const MAX_BEING_REFUSED = 100;
@@ -49,7 +51,8 @@ class Door<Caller> {
   readonly #methods: ReadonlyMap<string, BoundMethod<Caller>>;
   readonly #limit: ConnectionLimit;
   readonly #open = new Set<Socket>();
-  readonly #turns = new Turns(OPENED_PER_TURN);
+  readonly #turns = new Turns(TAKEN_UP_PER_TURN);
+  readonly #openings = new Turns(SERVED_PER_TURN);
   #refusing = 0;
 
   constructor(options: UnixServerOptions<Caller>) {
@@ -93,10 +96,12 @@ class Door<Caller> {
   }
 
   #serve(socket: Socket, methods: ReadonlyMap<string, BoundMethod<Caller>>, caller: Caller): void {
-    whenOpened(socket, () => {
+    const serve = (): void => {
+      if (socket.destroyed) return;
       const session = serveConnection(socket, methods, caller);
       socket.once('close', () => session.destroy());
-    });
+    };
+    whenOpened(socket, () => this.#openings.push(serve));
   }
 
   #refuse(socket: Socket, caller: Caller, uid: number): void {
