@@ -1,4 +1,4 @@
-import { attestProcess, type Process, type WorkloadAttestor } from '#attestation';
+import { attestNow, attestProcess, type Process, type WorkloadAttestor } from '#attestation';
 import type { Clock } from '#kernel';
 import type { PeerCredentials } from '#rpc';
 import { formatSelector } from '#spiffe';
@@ -23,18 +23,23 @@ export class Attestations {
     this.#clock = clock;
   }
 
-  /** Selectors of a process, `type:value`; within a deadline, so that none holds up another. */
-  async attest(process: Process): Promise<ReadonlySet<string>> {
+  /** Selectors of a process, `type:value`: at once where no attestor has to wait, else within a deadline, so that none holds up another. */
+  attest(process: Process): ReadonlySet<string> | Promise<ReadonlySet<string>> {
+    const selectors = attestNow(this.#attestors, process);
+    if (selectors !== undefined) return new Set(selectors.map(formatSelector));
     const signal = AbortSignal.timeout(ATTESTATION_MILLIS);
-    return new Set((await attestProcess(this.#attestors, process, signal)).map(formatSelector));
+    return attestProcess(this.#attestors, process, signal).then((late) => new Set(late.map(formatSelector)));
   }
 
   /** Attests the process behind a connection, and remembers the answer for a moment. */
-  async attestCaller(caller: PeerCredentials): Promise<ReadonlySet<string>> {
+  attestCaller(caller: PeerCredentials): ReadonlySet<string> | Promise<ReadonlySet<string>> {
     const at = this.#clock.monotonic();
-    const selectors = await this.attest(caller);
-    this.#recent.set(caller, { at, selectors });
-    return selectors;
+    const remember = (selectors: ReadonlySet<string>): ReadonlySet<string> => {
+      this.#recent.set(caller, { at, selectors });
+      return selectors;
+    };
+    const selectors = this.attest(caller);
+    return selectors instanceof Promise ? selectors.then(remember) : remember(selectors);
   }
 
   /** What was seen of it a moment ago; whether it still lives is asked elsewhere, every time. */

@@ -65,7 +65,7 @@ export class AgentNode implements Closeable {
   }
 
   /** Selectors of a process, `type:value`, by the attestors; within a deadline, so that none holds up another. */
-  selectors(process: Process): Promise<ReadonlySet<string>> {
+  selectors(process: Process): ReadonlySet<string> | Promise<ReadonlySet<string>> {
     return this.#attestations.attest(process);
   }
 

@@ -14,7 +14,7 @@ export function processOf(pid: number): Process {
 
 function readStatus(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/status`, 'latin1');
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
   } catch {
     return undefined;
   }
@@ -23,7 +23,7 @@ function readStatus(pid: number): string | undefined {
 /** When a process was started (proc(5), field 22): tells it from a later one of its pid. Undefined when it is gone or a zombie. */
 export function startOf(pid: number): string | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the command in parentheses and may hold anything, parentheses and blanks included.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];

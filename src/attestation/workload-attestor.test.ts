@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '#kernel';
-import { attestProcess, type WorkloadAttestor } from './workload-attestor.ts';
+import { attestNow, attestProcess, type WorkloadAttestor } from './workload-attestor.ts';
 
 const PROCESS = { pid: 1, uid: 0, gid: 0 };
 const seen: WorkloadAttestor = { name: 'seen', attest: async () => [{ type: 'seen', value: 'yes' }] };
@@ -23,4 +23,21 @@ test('an attestor that never answers and ignores its signal is left out when tim
   await new Promise((resolve) => setImmediate(resolve));
   patient.abort();
   assert.deepEqual(await other, [{ type: 'seen', value: 'yes' }]);
+});
+
+test('where no attestor has to wait the answer is there at once; one that fails is left out, one that has to wait is waited for', async () => {
+  const now = (name: string): WorkloadAttestor => ({ ...seen, name, attestNow: () => [{ type: name, value: 'yes' }] });
+  const failing: WorkloadAttestor = {
+    ...now('failing'),
+    attestNow: () => {
+      throw new Fault('NOT_FOUND', 'gone');
+    },
+  };
+  const said = [
+    { type: 'a', value: 'yes' },
+    { type: 'b', value: 'yes' },
+  ];
+  assert.deepEqual(attestNow([now('a'), failing, now('b')], PROCESS), said);
+  assert.equal(attestNow([now('a'), seen], PROCESS), undefined);
+  assert.equal(attestNow([now('a'), { ...seen, attestNow: () => undefined }], PROCESS), undefined);
 });

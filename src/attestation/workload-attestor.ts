@@ -11,6 +11,24 @@ export interface Process {
 export interface WorkloadAttestor {
   readonly name: string;
   attest(process: Process, signal: AbortSignal): Promise<readonly Selector[]>;
+  /** What `attest` says, of an attestor that waits for nothing; undefined: this one has to wait. */
+  attestNow?(process: Process): readonly Selector[] | undefined;
+}
+
+/** What all attestors say when none has to wait; undefined when one has. Those that fail are left out. */
+export function attestNow(attestors: readonly WorkloadAttestor[], process: Process): readonly Selector[] | undefined {
+  const selectors: Selector[] = [];
+  for (const attestor of attestors) {
+    if (attestor.attestNow === undefined) return undefined;
+    try {
+      const said = attestor.attestNow(process);
+      if (said === undefined) return undefined;
+      selectors.push(...said);
+    } catch {
+      // Fewer selectors match fewer entries.
+    }
+  }
+  return selectors;
 }
 
 /**

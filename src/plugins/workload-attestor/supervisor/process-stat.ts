@@ -13,7 +13,7 @@ const ENDED = new Set(['Z', 'X', 'x']);
 /** Undefined when the process is gone; one that has ended and waits to be reaped is gone too. */
 export function readStat(pid: number): ProcessStat | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field is the command in parentheses and may hold anything, parentheses and blanks included.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state, session, startTime] = [fields[0], fields[3], fields[19]];

@@ -35,7 +35,12 @@ export class SupervisorAttestor implements WorkloadAttestor {
     this.#leaders.delete(pid);
   }
 
-  async attest({ pid }: Process): Promise<readonly Selector[]> {
+  async attest(process: Process): Promise<readonly Selector[]> {
+    return this.attestNow(process);
+  }
+
+  attestNow({ pid }: Process): readonly Selector[] {
+    if (this.#leaders.size === 0) return [];
     const session = readStat(pid)?.session;
     const leader = session === undefined ? undefined : this.#leaders.get(session);
     if (session === undefined || leader === undefined) return [];

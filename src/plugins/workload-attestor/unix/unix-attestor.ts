@@ -13,6 +13,8 @@ export interface UnixAttestorOptions {
   readonly groupFile?: string;
 }
 
+type Found = readonly [name: string, value: string | number | undefined];
+
 /**
  * `unix:uid`, `user`, `gid`, `group`, `supplementary_gid`, `supplementary_group`, and where it is asked for `path` and `sha256`: as SPIRE's
  * attestor of this name. User and group are those that the kernel named.
@@ -29,8 +31,18 @@ export class UnixAttestor implements WorkloadAttestor {
     this.#groups = new NameFile(options.groupFile ?? '/etc/group');
   }
 
-  async attest({ pid, uid, gid }: Process, signal: AbortSignal): Promise<readonly Selector[]> {
-    const found: (readonly [string, string | number | undefined])[] = [
+  async attest(process: Process, signal: AbortSignal): Promise<readonly Selector[]> {
+    const { path, sha256 } = await this.#executableOf(process.pid, signal);
+    return selectorsOf([...this.#accountOf(process), ['path', path], ['sha256', sha256]]);
+  }
+
+  /** All of it but the executable, for which a file may have to be read through. */
+  attestNow(process: Process): readonly Selector[] | undefined {
+    return this.#executables === undefined ? selectorsOf(this.#accountOf(process)) : undefined;
+  }
+
+  #accountOf({ pid, uid, gid }: Process): Found[] {
+    const found: Found[] = [
       ['uid', uid],
       ['user', this.#users.find(uid)],
       ['gid', gid],
@@ -38,9 +50,7 @@ export class UnixAttestor implements WorkloadAttestor {
     ];
     for (const supplementary of supplementaryGroups(pid))
       found.push(['supplementary_gid', supplementary], ['supplementary_group', this.#groups.find(supplementary)]);
-    const executable = await this.#executableOf(pid, signal);
-    found.push(['path', executable.path], ['sha256', executable.sha256]);
-    return found.flatMap(([name, value]) => (value === undefined ? [] : [{ type: 'unix', value: `${name}:${value}` }]));
+    return found;
   }
 
   /** An executable that cannot be read costs its own selectors, not those of the user. */
@@ -53,10 +63,14 @@ export class UnixAttestor implements WorkloadAttestor {
   }
 }
 
+function selectorsOf(found: readonly Found[]): readonly Selector[] {
+  return found.flatMap(([name, value]) => (value === undefined ? [] : [{ type: 'unix', value: `${name}:${value}` }]));
+}
+
 /** proc(5), `Groups` in `/proc/<pid>/status`. */
 function supplementaryGroups(pid: number): readonly string[] {
   try {
-    const line = /^Groups:[ \t]*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '';
+    const line = /^Groups:[ \t]*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
     return line.split(/\s+/).filter((group) => group !== '');
   } catch {
     return [];
