@@ -9,7 +9,7 @@ export interface Changed {
   readonly afterJson: string;
 }
 
-const WOULD: Readonly<Record<string, string>> = { created: 'create', updated: 'update' };
+const WOULD: Readonly<Record<string, string>> = { created: 'create', updated: 'update', removed: 'remove' };
 
 /** One line for a change; of a dry run, a line for each field too: `-` as it is, `+` as it would be. */
 export function changeLines(change: Changed, dryRun: boolean): readonly string[] {

@@ -58,6 +58,11 @@ export class Draft {
     this.add(trustDomain, { kind: 'Entry', key: entry.id, body: entry });
   }
 
+  /** Throws `ENTRY_INVALID` for an entry that federates with a trust domain that nothing is known of, also not in the draft. */
+  assertKnown(trustDomain: string, { kind, body }: ResourceChange): void {
+    if (kind === 'Entry' && body !== null) this.#assertFederation(trustDomain, body as EntryResource);
+  }
+
   /** What stands in the draft. The caller names the shape that `#wire` gives for the kind. */
   find<T>(kind: ResourceKind, trustDomain: string, key: string): T | undefined {
     return this.#find(trustDomain, kind, key) as T | undefined;
@@ -69,8 +74,7 @@ export class Draft {
     for (const change of this.#changed.get(trustDomain)?.changes.values() ?? []) {
       const present = this.#logs.find(stateLog(trustDomain), change.kind, change.key);
       if (present === undefined ? change.body === null : isDeepStrictEqual(present.body, change.body)) continue;
-      if (change.kind === 'Entry' && change.body !== null)
-        this.#assertFederation(trustDomain, change.body as EntryResource);
+      this.assertKnown(trustDomain, change);
       const verb = change.body === null ? 'removed' : present === undefined ? 'created' : 'updated';
       planned.push({ ...change, verb });
     }
@@ -125,7 +129,8 @@ export class Draft {
         this.#find(trustDomain, 'Bundle', name) ??
         this.#find(trustDomain, 'Federation', name) ??
         this.#find(name, 'TrustDomain', name);
-      if (known === undefined) throw entryFault('it federates with a trust domain whose bundle is not known here');
+      if (known === undefined)
+        throw entryFault('it federates with a trust domain whose bundle is not known here', { field: 'federatesWith' });
     }
   }
 

@@ -13,7 +13,7 @@ export function parseEntry(trustDomain: string, userPath: string, body: unknown)
   assertIds(trustDomain, userPath, body);
   assertBounds(body);
   const selectors = [...new Set(body.selectors)];
-  const { x509SvidTtlSeconds, jwtSvidTtlSeconds, dnsNames, federatesWith, hint, priority, owner } = body;
+  const { x509SvidTtlSeconds, jwtSvidTtlSeconds, dnsNames, federatesWith, hint, priority, owner, appliedSet } = body;
   return {
     id: body.id,
     spiffeId: body.spiffeId,
@@ -33,6 +33,7 @@ export function parseEntry(trustDomain: string, userPath: string, body: unknown)
     ...(positive(body.expiresAt) ? { expiresAt: body.expiresAt } : {}),
     ...(positive(body.createdAt) ? { createdAt: body.createdAt } : {}),
     ...(owner === undefined || owner === '' ? {} : { owner }),
+    ...(appliedSet === undefined ? {} : { appliedSet }),
   };
 }
 
@@ -47,8 +48,8 @@ export function isLive(entry: EntryResource, nowSeconds: number): boolean {
   return entry.expiresAt === undefined || nowSeconds < entry.expiresAt;
 }
 
-export function entryFault(rule: string): Fault {
-  return new Fault('ENTRY_INVALID', `the registration entry is not acceptable: ${rule}`);
+export function entryFault(rule: string, details: Fault['details'] = {}): Fault {
+  return new Fault('ENTRY_INVALID', `the registration entry is not acceptable: ${rule}`, { details });
 }
 
 function assertIds(trustDomain: string, userPath: string, body: EntryResource): void {
@@ -116,6 +117,7 @@ const OPTIONAL = {
   expiresAt: 'number',
   createdAt: 'number',
   owner: 'string',
+  appliedSet: 'string',
 } as const;
 
 function isEntryShape(value: unknown): value is EntryResource {

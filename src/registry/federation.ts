@@ -8,7 +8,7 @@ export function parseFederation(trustDomain: string, key: string, body: unknown)
   if (body.trustDomain !== key || !isTrustDomain(key)) throw invalid('its key is the name of the other trust domain');
   if (key === trustDomain) throw invalid('a trust domain does not federate with itself');
   assertUrl(body.bundleEndpointUrl);
-  const { bundleEndpointProfile: profile, allow, owner } = body;
+  const { bundleEndpointProfile: profile, allow, owner, appliedSet } = body;
   if (profile.type === 'https_spiffe' && !isSpiffeIdText(profile.endpointSpiffeId))
     throw invalid('profile https_spiffe needs the SPIFFE ID of the endpoint');
   for (const id of allow?.ids ?? [])
@@ -23,6 +23,7 @@ export function parseFederation(trustDomain: string, key: string, body: unknown)
         : { type: 'https_spiffe', endpointSpiffeId: profile.endpointSpiffeId },
     ...(allow === undefined ? {} : { allow }),
     ...(owner === undefined || owner === '' ? {} : { owner }),
+    ...(appliedSet === undefined ? {} : { appliedSet }),
   };
 }
 
@@ -44,7 +45,7 @@ function isSpiffeIdText(text: unknown): boolean {
 
 function isShape(value: unknown): value is FederationResource {
   if (typeof value !== 'object' || value === null) return false;
-  const { trustDomain, bundleEndpointUrl, bundleEndpointProfile, allow, owner } = value as Partial<
+  const { trustDomain, bundleEndpointUrl, bundleEndpointProfile, allow, owner, appliedSet } = value as Partial<
     Record<keyof FederationResource, unknown>
   >;
   const type = Object(bundleEndpointProfile).type;
@@ -53,7 +54,8 @@ function isShape(value: unknown): value is FederationResource {
     typeof bundleEndpointUrl === 'string' &&
     (type === 'https_web' || type === 'https_spiffe') &&
     (allow === undefined || isAllowance(allow)) &&
-    (owner === undefined || typeof owner === 'string')
+    (owner === undefined || typeof owner === 'string') &&
+    (appliedSet === undefined || typeof appliedSet === 'string')
   );
 }
 

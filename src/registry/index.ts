@@ -18,6 +18,7 @@ export {
   type CommittedChange,
   type Held,
   type ReceiptOutlet,
+  type Refusal,
   Registry,
   type RegistryOptions,
 } from './registry.ts';

@@ -1,4 +1,4 @@
-import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled } from '#kernel';
+import { type Clock, type Closeable, Fault, isFault, type Log, type Random, type Scheduled } from '#kernel';
 import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
 import type { AgentFilter } from './agent-filter.ts';
 import type { AgentRecord, JoinToken } from './agent-record.ts';
@@ -47,6 +47,13 @@ export interface Held<T> {
   readonly key: string;
   readonly body: T;
   readonly revision: number;
+}
+
+/** A change that cannot be made. */
+export interface Refusal {
+  readonly trustDomain: string;
+  readonly change: ResourceChange;
+  readonly fault: Fault;
 }
 
 type Fill = (draft: Draft) => void;
@@ -169,6 +176,26 @@ export class Registry implements Closeable {
   /** True when entries hang below an id. */
   hasChildren(trustDomain: string, spiffeId: string): boolean {
     return this.#entries.get(trustDomain)?.hasChildren(spiffeId) === true;
+  }
+
+  /** Every change that a commit of these changes would refuse, each with why. */
+  refusals(changes: ReadonlyMap<string, readonly ResourceChange[]>): readonly Refusal[] {
+    const draft = this.#draft(() => {});
+    const refused: Refusal[] = [];
+    const judge = (of: (trustDomain: string, change: ResourceChange) => void): void => {
+      for (const [trustDomain, some] of changes)
+        for (const change of some) {
+          try {
+            of(trustDomain, change);
+          } catch (error) {
+            if (!isFault(error)) throw error;
+            refused.push({ trustDomain, change, fault: error });
+          }
+        }
+    };
+    judge((trustDomain, change) => draft.add(trustDomain, change));
+    judge((trustDomain, change) => draft.assertKnown(trustDomain, change));
+    return refused;
   }
 
   /** What a commit of these changes would do. Throws what `commit` throws; nothing is written. */

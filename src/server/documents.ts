@@ -20,6 +20,8 @@ export interface Planned {
   readonly changes: Plan;
   /** All of them. */
   readonly problems: readonly DocumentProblem[];
+  /** Place in the list of the document that a change is made of. */
+  documentOf(trustDomain: string, change: Pick<ResourceChange, 'kind' | 'key'>): number;
 }
 
 /** Istio's root namespace: its policies go to every trust domain that lists it. */
@@ -51,7 +53,11 @@ class Planning {
     const converted = this.#documents.flatMap((json, document) => this.#convert(json, document));
     for (const { one } of converted) if (one.kind === 'TrustDomain') this.#domains.set(one.body.name, one.body);
     for (const { one, document } of converted) this.#place(one, document);
-    return { changes: this.#problems.length > 0 ? new Map() : this.#changes, problems: this.#problems };
+    return {
+      changes: this.#problems.length > 0 ? new Map() : this.#changes,
+      problems: this.#problems,
+      documentOf: (trustDomain, { kind, key }) => this.#seen.get(placeOf(trustDomain, kind, key)) ?? 0,
+    };
   }
 
   #convert(json: string, document: number): readonly { readonly one: Converted; readonly document: number }[] {
@@ -73,7 +79,7 @@ class Planning {
 
   #place(one: Converted, document: number): void {
     for (const trustDomain of this.#owners(one, document)) {
-      const place = `${trustDomain}\n${one.kind}\n${one.key}`;
+      const place = placeOf(trustDomain, one.kind, one.key);
       const before = this.#seen.get(place);
       if (before !== undefined) {
         const found = `a second ${one.kind} ${one.key} of ${trustDomain}`;
@@ -161,6 +167,10 @@ class Planning {
     const told = { document, ...problem };
     if (!isDeepStrictEqual(this.#problems.at(-1), told)) this.#problems.push(told);
   }
+}
+
+function placeOf(trustDomain: string, kind: string, key: string): string {
+  return `${trustDomain}\n${kind}\n${key}`;
 }
 
 function reasonOf({ message }: Fault): string {

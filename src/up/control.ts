@@ -5,6 +5,7 @@ import { createClient } from '#rpc';
 import {
   AdminDefinition,
   type ApplyResponse_Problem,
+  type ApplySetRequest,
   type StatusResponse_TrustDomainStatus,
 } from '#wire/gen/hauberk_admin';
 import { type StatusResponse_TrustDomain, SupervisorDefinition } from '#wire/gen/hauberk_agent';
@@ -16,9 +17,11 @@ export function connectAdmin(socketPath: string) {
   const client = createClient(AdminDefinition, { socketPath });
   return {
     /** Applies all or none. Throws `CONFIG_INVALID` with every problem, at its place where `places` says where a document stands. */
-    apply: async (documents: readonly unknown[], { dryRun = false, places = [] }: ApplyOptions = {}) => {
+    apply: async (documents: readonly unknown[], { dryRun = false, places = [], as }: ApplyOptions = {}) => {
       const documentsJson = documents.map((document) => JSON.stringify(document));
-      const { changes, problems, problemCount } = await client.apply({ documentsJson, dryRun });
+      const { changes, problems, problemCount } = await (as === undefined
+        ? client.apply({ documentsJson, dryRun })
+        : client.applySet({ documentsJson, dryRun, ...as }));
       if (problems.length > 0)
         throw configFault(
           problems.map((problem) => placed(problem, places[problem.document])),
@@ -62,6 +65,8 @@ export interface ApplyOptions {
   readonly dryRun?: boolean;
   /** Where each document was read. */
   readonly places?: readonly Pick<LoadedDocument, 'file' | 'lineAt'>[];
+  /** The documents are all of a set that is kept together under a name. */
+  readonly as?: Omit<ApplySetRequest, 'documentsJson' | 'dryRun'>;
 }
 
 function placed(

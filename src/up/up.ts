@@ -85,10 +85,14 @@ async function startFoundations(shop: Workshop, log: Log, lifecycle: Lifecycle):
   return database;
 }
 
+/** What the environment's documents made, and only that, goes when they no longer name it. */
+const DOCUMENT_SET = 'up';
+
 async function applyDocuments({ plan, wiring, say }: Workshop, lifecycle: Lifecycle): Promise<AdminClient> {
   const admin = connectAdmin(wiring.adminSocket);
   lifecycle.defer(() => admin.close());
-  const changes = await admin.apply(wiring.documents, { places: plan.documents });
+  const as = { set: DOCUMENT_SET, prune: true, pruneKind: '', allowEmpty: true };
+  const changes = await admin.apply(wiring.documents, { places: plan.documents, as });
   say(`documents are applied (${changes.length} changes)`);
   return admin;
 }

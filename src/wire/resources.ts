@@ -67,8 +67,14 @@ export interface MinterGrant {
 
 export type TokenKind = 'txn-token' | 'internal-jwt';
 
+/** What documents make. */
+interface AppliedResource {
+  /** The set of documents that it was applied with. */
+  readonly appliedSet?: string;
+}
+
 /** key: id. Flags are present only when they hold. */
-export interface EntryResource {
+export interface EntryResource extends AppliedResource {
   readonly id: string;
   readonly spiffeId: string;
   /**
@@ -103,7 +109,7 @@ export interface EntryResource {
 }
 
 /** key: the other trust domain's name. How its bundle is fetched, and what its identities may do here. */
-export interface FederationResource {
+export interface FederationResource extends AppliedResource {
   readonly trustDomain: string;
   readonly bundleEndpointUrl: string;
   readonly bundleEndpointProfile: BundleEndpointProfile;

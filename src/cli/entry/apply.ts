@@ -1,13 +1,11 @@
 import { Command } from 'commander';
-import { applyFiles } from '../apply.ts';
-import { type TargetOptions, withTarget } from '../target.ts';
+import { type ApplyOptions, applyFiles, withApplyOptions } from '../apply.ts';
 
 export function applyEntriesCommand(): Command {
-  return withTarget(new Command('apply'))
+  return withApplyOptions(new Command('apply'))
     .description('apply entries from files, all of them or none')
-    .requiredOption('-f, --file <file...>', 'YAML of Entry documents')
-    .option('--dry-run', 'say what would change, and change nothing')
-    .action((options: TargetOptions & { readonly file: readonly string[]; readonly dryRun?: true }) =>
+    .requiredOption('-f, --file <file...>', 'YAML of Entry documents, or directories of it')
+    .action((options: ApplyOptions & { readonly file: readonly string[] }) =>
       applyFiles(options.file, options, 'Entry'),
     );
 }

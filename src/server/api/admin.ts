@@ -17,6 +17,11 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
   const { registry, ledger } = state;
   return bindService<typeof AdminDefinition, PeerCredentials>(AdminDefinition, {
     apply: (request, { caller }) => applyDocuments({ state, by: operator(caller) }, request),
+    applySet: async ({ pruneKind, ...request }, { caller }) => {
+      if (request.set === '') throw new Fault('ARGUMENT_INVALID', 'the set has no name');
+      const question = { ...request, onlyKind: pruneKind === '' ? '' : parseKind(pruneKind) };
+      return applyDocuments({ state, by: operator(caller) }, request, question);
+    },
     list: async ({ kind, trustDomain }) => {
       const found = registry.list<unknown>(parseKind(kind), trustDomain === '' ? undefined : trustDomain);
       return { documentsJson: found.map(({ body }) => JSON.stringify(body)) };

@@ -18,6 +18,19 @@ export interface ApplyRequest {
   dryRun: boolean;
 }
 
+export interface ApplySetRequest {
+  documentsJson: string[];
+  dryRun: boolean;
+  /** Name of the set that the documents make up. */
+  set: string;
+  /** Take away what the set put there and none of the documents names. */
+  prune: boolean;
+  /** Of this kind only; empty: of every kind. */
+  pruneKind: string;
+  /** Prune although there are no documents. */
+  allowEmpty: boolean;
+}
+
 export interface ApplyResponse {
   /** One line a change: `created Entry spiffe://…`. */
   changes: ApplyResponse_Change[];
@@ -220,6 +233,107 @@ export const ApplyRequest: MessageFns<ApplyRequest> = {
             }
 
             message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseApplySetRequest(): ApplySetRequest {
+  return { documentsJson: [], dryRun: false, set: "", prune: false, pruneKind: "", allowEmpty: false };
+}
+
+export const ApplySetRequest: MessageFns<ApplySetRequest> = {
+  encode(message: ApplySetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.documentsJson) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(16).bool(message.dryRun);
+    }
+    if (message.set !== "") {
+      writer.uint32(26).string(message.set);
+    }
+    if (message.prune !== false) {
+      writer.uint32(32).bool(message.prune);
+    }
+    if (message.pruneKind !== "") {
+      writer.uint32(42).string(message.pruneKind);
+    }
+    if (message.allowEmpty !== false) {
+      writer.uint32(48).bool(message.allowEmpty);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplySetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplySetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.documentsJson.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.set = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.prune = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pruneKind = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.allowEmpty = reader.bool();
             continue;
           }
         }
@@ -1895,6 +2009,15 @@ export const AdminDefinition = {
     apply: {
       name: "Apply",
       requestType: ApplyRequest as typeof ApplyRequest,
+      requestStream: false,
+      responseType: ApplyResponse as typeof ApplyResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The same for documents that are kept together under a name: what leaves them can leave the registry. */
+    applySet: {
+      name: "ApplySet",
+      requestType: ApplySetRequest as typeof ApplySetRequest,
       requestStream: false,
       responseType: ApplyResponse as typeof ApplyResponse,
       responseStream: false,
