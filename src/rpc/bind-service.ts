@@ -1,4 +1,4 @@
-import { Fault, isFault, type Log } from '#kernel';
+import { Fault, isFault, LIMITS, type Log } from '#kernel';
 import type { CallContext, Handlers, ServiceDefinition } from '#wire';
 import type { BoundMethod } from './bound-method.ts';
 import { type StatusMapping, toStatus } from './status.ts';
@@ -9,17 +9,31 @@ export interface ServiceBinding<Caller> {
   bind(log: Log): readonly BoundMethod<Caller>[];
 }
 
-export interface BindOptions {
+export interface BindOptions<Key extends string = string> {
   /** For protocols whose statuses are given. */
   readonly mapping?: StatusMapping;
+  /** Of the service's methods; those of one of them go before. */
+  readonly limits?: MethodLimits;
+  readonly methodLimits?: { readonly [K in Key]?: MethodLimits };
 }
+
+/** Bounds of one method's calls. */
+export interface MethodLimits {
+  /** Of one message of the request: `LIMITS.grpcMessageBytes` unless said otherwise. */
+  readonly requestBytes?: number;
+  /** The longest that a call may take. */
+  readonly callSeconds?: number;
+}
+
+/** Of requests that bring nothing but a question. */
+export const QUESTION: MethodLimits = { requestBytes: LIMITS.questionBytes.value };
 
 /** `admit` looks at every call of the service before its handler does, and throws to refuse it. */
 export function bindService<D extends ServiceDefinition, Caller>(
   definition: D,
   handlers: Handlers<D, Caller>,
   admit: (context: CallContext<Caller>) => void = () => {},
-  { mapping }: BindOptions = {},
+  { mapping, limits, methodLimits = {} }: BindOptions<keyof D['methods'] & string> = {},
 ): ServiceBinding<Caller> {
   const { fullName, methods } = definition;
   return {
@@ -29,9 +43,12 @@ export function bindService<D extends ServiceDefinition, Caller>(
         const handler: unknown = handlers[key];
         if (!isHandler<Caller>(handler)) throw new Fault('INTERNAL_ERROR', `no handler for ${method.name}`);
         const path = `/${fullName}/${method.name}`;
+        const { requestBytes, callSeconds }: MethodLimits = { ...limits, ...Object(methodLimits)[key] };
         return {
           path,
           definition: method,
+          requestBytes: requestBytes ?? LIMITS.grpcMessageBytes.value,
+          callMillis: callSeconds === undefined ? undefined : callSeconds * 1000,
           handle: (input, context) => {
             admit(context);
             return handler(input, context);

@@ -6,6 +6,10 @@ export interface BoundMethod<Caller> {
   /** `/package.Service/Method`. */
   readonly path: string;
   readonly definition: MethodDefinition<unknown, unknown>;
+  /** Of one message of the request. */
+  readonly requestBytes: number;
+  /** The call ends by then, whatever its caller asked for; undefined lets it stay open. */
+  readonly callMillis: number | undefined;
   /** A promise of the answer, or an async iterable of answers. */
   readonly handle: (input: unknown, context: CallContext<Caller>) => unknown;
   /** What the caller is told of a thrown value; what was unexpected is logged. */

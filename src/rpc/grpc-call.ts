@@ -1,8 +1,10 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { Fault } from '#kernel';
-import { type CallContext, encodeFrame, FrameDecoder } from '#wire';
+import { type CallContext, encodeFrame } from '#wire';
 import type { BoundMethod } from './bound-method.ts';
 import { parseGrpcTimeout } from './grpc-timeout.ts';
+import { CallBytes, type HeldBytes } from './held-bytes.ts';
+import { RequestReader } from './request-reader.ts';
 import type { Refusal } from './status.ts';
 import { STATUS_CODE } from './status-code.ts';
 
@@ -11,35 +13,67 @@ const ANSWER = { ':status': 200, 'content-type': 'application/grpc' } as const;
 const ENDED = new Fault('UPSTREAM_UNAVAILABLE', 'the call has ended');
 const OK = { 'grpc-status': '0' } as const;
 
+/** What an open call costs beside its headers and messages: the stream of `node:http2`, its handler, their promises. */
+const CALL_BYTES = 8 * 1024;
+
+/** How long a client may take to end a request that has been answered. */
+const LET_GO_MILLIS = 1000;
+
+/** What is held for a call, and how long its messages may take. */
+export interface CallBounds {
+  readonly held: HeldBytes;
+  readonly messageMillis: number;
+}
+
 /** Answers a request for a method that nobody serves. */
 export function answerUnimplemented(stream: ServerHttp2Stream): void {
   const trailers = { 'grpc-status': `${STATUS_CODE.UNIMPLEMENTED}`, 'grpc-message': 'unknown method' };
-  stream.respond({ ...ANSWER, ...trailers }, { endStream: true });
+  refuseStream(stream, { ...ANSWER, ...trailers });
+}
+
+/** Answers with headers alone. */
+export function refuseStream(stream: ServerHttp2Stream, headers: OutgoingHttpHeaders): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.respond(headers, { endStream: true });
+  letGo(stream);
+}
+
+/** What still comes of the request is not kept, and a client that never ends it must not keep the stream (RFC 9113 §8.1). */
+function letGo(stream: ServerHttp2Stream): void {
+  stream.resume();
+  if (stream.readableEnded) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LET_GO_MILLIS).unref();
+  stream.once('close', () => clearTimeout(timer));
 }
 
 /** One gRPC call on one HTTP/2 stream, whose caller is known. */
 export class GrpcCall<Caller> {
   readonly #stream: ServerHttp2Stream;
   readonly #method: BoundMethod<Caller>;
+  readonly #bounds: CallBounds;
+  readonly #bytes: CallBytes;
   readonly #controller = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #trailers: OutgoingHttpHeaders = OK;
   #begun = false;
 
-  constructor(stream: ServerHttp2Stream, method: BoundMethod<Caller>) {
+  constructor(stream: ServerHttp2Stream, method: BoundMethod<Caller>, bounds: CallBounds) {
     this.#stream = stream;
     this.#method = method;
+    this.#bounds = bounds;
+    this.#bytes = new CallBytes(bounds.held);
   }
 
   async run(caller: Caller, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): Promise<void> {
     const stream = this.#stream;
     stream.once('close', () => this.#end());
-    const timeout = parseGrpcTimeout(header(headers, 'grpc-timeout'));
-    if (timeout !== undefined) this.#timer = setTimeout(() => this.#late(), timeout);
+    const timeout = earlier(parseGrpcTimeout(header(headers, 'grpc-timeout')), this.#method.callMillis);
+    if (timeout !== undefined) this.#timer = setTimeout(() => this.#stop(late()), timeout);
     const all = (key: string): string[] => valuesOf(rawHeaders, key);
     const signal = this.#controller.signal;
     const context: CallContext<Caller> = { caller, signal, metadata: { get: (key) => all(key)[0], all } };
     try {
+      this.#bytes.hold(CALL_BYTES + rawHeaders.reduce((sum, text) => sum + text.length, 0));
       await this.#answer(context);
       this.#finish();
     } catch (error) {
@@ -50,9 +84,13 @@ export class GrpcCall<Caller> {
   }
 
   async #answer(context: CallContext<Caller>): Promise<void> {
-    const { definition, handle } = this.#method;
-    const requests = requestsOf(this.#stream, definition.requestType.decode);
-    const answers = handle(definition.requestStream ? requests : await only(requests), context);
+    const { definition, handle, requestBytes: limitBytes } = this.#method;
+    const { messageMillis } = this.#bounds;
+    const decode = definition.requestType.decode;
+    const onFault = (fault: unknown): void => this.#stop(fault);
+    const bounds = { decode, limitBytes, messageMillis, bytes: this.#bytes, onFault };
+    const requests = new RequestReader(this.#stream, bounds);
+    const answers = handle(definition.requestStream ? requests.all() : await requests.only(), context);
     if (!definition.responseStream) {
       this.#write(await answers);
       return;
@@ -65,15 +103,15 @@ export class GrpcCall<Caller> {
   }
 
   #write(message: unknown): boolean {
+    if (this.#stream.destroyed || this.#stream.closed) return true;
+    const frame = encodeFrame(this.#method.definition.responseType.encode(message).finish());
+    this.#bytes.hold(frame.length);
     this.#begin();
-    return (
-      this.#stream.destroyed ||
-      this.#stream.write(encodeFrame(this.#method.definition.responseType.encode(message).finish()))
-    );
+    return this.#stream.write(frame, () => this.#bytes.hold(-frame.length));
   }
 
   #begin(): void {
-    if (this.#begun || this.#stream.destroyed) return;
+    if (this.#begun || this.#stream.destroyed || this.#stream.closed) return;
     this.#begun = true;
     this.#stream.respond(ANSWER, { waitForTrailers: true });
     this.#stream.once('wantTrailers', () => {
@@ -85,7 +123,7 @@ export class GrpcCall<Caller> {
     if (this.#stream.destroyed) return;
     this.#begin();
     this.#stream.end();
-    this.#stream.resume();
+    letGo(this.#stream);
   }
 
   #refuse({ code, details, trailers: further }: Refusal): void {
@@ -94,18 +132,20 @@ export class GrpcCall<Caller> {
     if (this.#begun) {
       this.#trailers = trailers;
       this.#stream.end();
-    } else this.#stream.respond({ ...ANSWER, ...trailers }, { endStream: true });
-    this.#stream.resume();
+      letGo(this.#stream);
+    } else refuseStream(this.#stream, { ...ANSWER, ...trailers });
   }
 
-  #late(): void {
+  /** Ends the call whatever its handler does. */
+  #stop(fault: unknown): void {
     if (this.#controller.signal.aborted) return;
-    this.#refuse(this.#method.refuse(new Fault('DEADLINE_EXCEEDED', 'the deadline of the call has passed')));
+    this.#refuse(this.#method.refuse(fault));
     this.#controller.abort(ENDED);
   }
 
   #end(): void {
     clearTimeout(this.#timer);
+    this.#bytes.end();
     this.#controller.abort(ENDED);
   }
 
@@ -123,49 +163,6 @@ export class GrpcCall<Caller> {
   }
 }
 
-/** Messages of the request, read as they are asked for. */
-async function* requestsOf(
-  stream: ServerHttp2Stream,
-  decode: (bytes: Uint8Array) => unknown,
-): AsyncGenerator<unknown, void, undefined> {
-  const frames = new FrameDecoder();
-  for await (const chunk of chunksOf(stream))
-    for (const message of frames.push(chunk)) yield decodeMessage(decode, message);
-}
-
-/** Leaving early must not destroy the stream: its status is still to be sent. */
-async function* chunksOf(stream: ServerHttp2Stream): AsyncGenerator<Buffer, void, undefined> {
-  for (;;) {
-    const chunk: Buffer | null = stream.read();
-    if (chunk !== null) yield chunk;
-    else if (stream.readableEnded || stream.destroyed) return;
-    else await readable(stream);
-  }
-}
-
-function readable(stream: ServerHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      for (const event of ['readable', 'end', 'close']) stream.off(event, done);
-      resolve();
-    };
-    for (const event of ['readable', 'end', 'close']) stream.once(event, done);
-  });
-}
-
-async function only(messages: AsyncIterable<unknown>): Promise<unknown> {
-  for await (const message of messages) return message;
-  throw new Fault('ARGUMENT_INVALID', 'the request has no message');
-}
-
-function decodeMessage(decode: (bytes: Uint8Array) => unknown, message: Uint8Array): unknown {
-  try {
-    return decode(message);
-  } catch (cause) {
-    throw new Fault('ARGUMENT_INVALID', 'the request is not a message of its type', { cause });
-  }
-}
-
 /** Values of a field as it was sent: repeated fields are told apart from one with a comma in it. */
 function valuesOf(rawHeaders: readonly string[], key: string): string[] {
   const values: string[] = [];
@@ -174,6 +171,14 @@ function valuesOf(rawHeaders: readonly string[], key: string): string[] {
     if (rawHeaders[at] === key && value !== undefined) values.push(value);
   }
   return values;
+}
+
+function late(): Fault {
+  return new Fault('DEADLINE_EXCEEDED', 'the deadline of the call has passed');
+}
+
+function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other);
 }
 
 function header(headers: IncomingHttpHeaders, name: string): string | undefined {

@@ -38,6 +38,11 @@ export class Http2Opening {
     return 'settings';
   }
 
+  /** Nothing has begun that is not whole: the client has said hello and may take its time. */
+  get isIdle(): boolean {
+    return this.#length === this.#at && !this.#asked;
+  }
+
   get bytes(): Buffer {
     return this.#room.subarray(0, this.#length);
   }

@@ -1,4 +1,4 @@
-export { bindService, type ServiceBinding } from './bind-service.ts';
+export { type BindOptions, bindService, type MethodLimits, QUESTION, type ServiceBinding } from './bind-service.ts';
 export { createClient } from './create-client.ts';
 export { dialTls, type TlsDial } from './dial-tls.ts';
 export { loggerHandlers } from './logger-handlers.ts';

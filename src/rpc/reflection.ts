@@ -5,7 +5,7 @@ import {
   ServerReflectionDefinition as V1,
 } from '#wire/gen/reflection';
 import { ServerReflectionDefinition as V1Alpha } from '#wire/gen/reflection_v1alpha';
-import { bindService, type ServiceBinding } from './bind-service.ts';
+import { bindService, QUESTION, type ServiceBinding } from './bind-service.ts';
 import { STATUS_CODE } from './status-code.ts';
 
 /** gRPC server reflection, v1 and v1alpha (the same messages): names these services and itself, and gives their file descriptors. */
@@ -17,7 +17,11 @@ export function reflectionServices<Caller>(serviceNames: readonly string[]): rea
       for await (const request of requests) yield answer(request, names, visible);
     },
   };
-  return [bindService<typeof V1, Caller>(V1, handler), bindService<typeof V1Alpha, Caller>(V1Alpha, handler)];
+  const options = { limits: QUESTION };
+  return [
+    bindService<typeof V1, Caller>(V1, handler, undefined, options),
+    bindService<typeof V1Alpha, Caller>(V1Alpha, handler, undefined, options),
+  ];
 }
 
 function answer(

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { BoundMethod } from './bound-method.ts';
-import { answerUnimplemented, GrpcCall } from './grpc-call.ts';
+import { answerUnimplemented, type CallBounds, GrpcCall, refuseStream } from './grpc-call.ts';
 
 /** Bounds of one connection; what is beyond them, nghttp2 refuses before it is held. */
 const OPTIONS = {
@@ -15,19 +15,19 @@ export function serveConnection<Caller>(
   socket: Socket,
   methods: ReadonlyMap<string, BoundMethod<Caller>>,
   caller: Caller,
+  bounds: CallBounds,
 ): ServerHttp2Session {
   const session = performServerHandshake(socket, OPTIONS);
   session.on('error', () => socket.destroy());
   session.on('stream', (stream, headers, _flags, rawHeaders: unknown) => {
     stream.on('error', () => undefined);
     if (!isGrpc(headers)) {
-      stream.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true });
-      return;
+      return refuseStream(stream, { ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE });
     }
     const method = methods.get(headers[':path'] ?? '');
     if (method === undefined) return answerUnimplemented(stream);
     const raw = Array.isArray(rawHeaders) ? rawHeaders.map(String) : [];
-    void new GrpcCall(stream, method).run(caller, headers, raw);
+    void new GrpcCall(stream, method, bounds).run(caller, headers, raw);
   });
   return session;
 }

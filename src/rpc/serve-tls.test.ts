@@ -43,6 +43,7 @@ const serve = (port = 0, more: { readonly pingMillis?: number } = {}): Promise<T
     secureContext: (name) =>
       name === 'bank-a' ? createSecureContext({ cert: SERVER.cert, key: SERVER.key }) : undefined,
     identify: (socket) => ({ chain: peerChain(socket) }),
+    isKnown: ({ chain }) => chain.length > 0,
     services: [service],
   });
 
@@ -128,6 +129,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
       log: silentLog,
       identity: () => presented,
       identify: (socket) => ({ chain: peerChain(socket) }),
+      isKnown: ({ chain }) => chain.length > 0,
       services: [service],
     });
     const handshake = async (more: object): Promise<TLSSocket> => {

@@ -4,8 +4,11 @@ import { createServer, type SecureContext, type Server, type TLSSocket, type Tls
 import { type Closeable, Fault, type Log } from '#kernel';
 import { methodsOf, type ServiceBinding } from './bind-service.ts';
 import type { BoundMethod } from './bound-method.ts';
+import { strangerLimits, tlsLimits } from './door-limits.ts';
 import { endWhenSilent } from './end-when-silent.ts';
 import { serveConnection } from './serve-connection.ts';
+import { endInTime } from './stranger.ts';
+import { TlsDoor, type TlsDoorLimits } from './tls-door.ts';
 
 /** PEM. A renewed identity is another object. */
 export interface TlsIdentity {
@@ -31,9 +34,13 @@ interface TlsListenerOptions<Caller> {
   readonly log: Log;
   /** Identifies the peer after the handshake, before a byte is read; a throw closes the connection. */
   readonly identify: (socket: TLSSocket) => Caller;
+  /** Whether the caller has proven who it is. Others are strangers: fewer, with less held for them, and not for long. */
+  readonly isKnown: (caller: Caller) => boolean;
   readonly services: readonly ServiceBinding<Caller>[];
   /** How often a peer is asked whether it is there still; 10 s where none is said. */
   readonly pingMillis?: number;
+  /** By default what `LIMITS` says, as far as descriptors allow. */
+  readonly limits?: TlsDoorLimits;
 }
 
 export interface TlsServer extends Closeable {
@@ -59,6 +66,8 @@ const KEEP_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_0
 export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promise<TlsServer> {
   const open = new Set<TLSSocket>();
   const methods = methodsOf(options.services, options.log);
+  const limits = options.limits ?? { known: tlsLimits(), strangers: strangerLimits() };
+  const reception = { methods, limits, door: new TlsDoor(limits) };
   const listener = createServer(
     {
       ...TRANSPORT,
@@ -73,9 +82,10 @@ export async function serveTls<Caller>(options: TlsServerOptions<Caller>): Promi
       open.add(socket);
       socket.on('error', () => socket.destroy());
       socket.once('close', () => open.delete(socket));
-      accept(options, methods, socket);
+      accept(options, reception, socket);
     },
   );
+  reception.door.watch(listener);
   if ('identity' in options) presentToAll(listener, options.identity);
   listener.on('tlsClientError', (error, socket) => {
     options.log.debug('handshake failed', { error });
@@ -114,15 +124,22 @@ export function presentToAll(
   });
 }
 
-function accept<Caller>(
-  options: TlsServerOptions<Caller>,
-  methods: ReadonlyMap<string, BoundMethod<Caller>>,
-  socket: TLSSocket,
-): void {
+interface Reception<Caller> {
+  readonly methods: ReadonlyMap<string, BoundMethod<Caller>>;
+  readonly door: TlsDoor;
+  readonly limits: TlsDoorLimits;
+}
+
+function accept<Caller>(options: TlsListenerOptions<Caller>, reception: Reception<Caller>, socket: TLSSocket): void {
+  const { methods, door, limits } = reception;
   try {
     // None is ever offered; were one taken up all the same, its peer would have proven nothing this time.
     if (socket.isSessionReused()) throw new Fault('PEER_CERTIFICATE_MISSING', 'resumed sessions are not accepted');
-    const session = serveConnection(socket, methods, options.identify(socket));
+    const caller = options.identify(socket);
+    const isKnown = options.isKnown(caller);
+    if (isKnown && !door.recognise(socket)) throw new Fault('LIMIT_EXCEEDED', 'this address has too many connections');
+    const session = serveConnection(socket, methods, caller, door.bounds(socket, isKnown));
+    if (!isKnown) endInTime(session, limits.strangers);
     endWhenSilent(session, options.pingMillis ?? PING_MILLIS);
     session.once('close', () => socket.destroy());
     socket.once('close', () => session.destroy());

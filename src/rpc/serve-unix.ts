@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import { type Closeable, Fault, type Log } from '#kernel';
 import { methodsOf, type ServiceBinding } from './bind-service.ts';
 import type { BoundMethod } from './bound-method.ts';
-import { ConnectionLimit } from './connection-limit.ts';
+import { type DoorLimits, unixLimits } from './door-limits.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { whenOpened } from './opened.ts';
 import { assertCallersAreNamed, type PeerCredentials, peerCredentials, releasePidfd } from './peer-credentials.ts';
+import { Quota } from './quota.ts';
 import { serveConnection } from './serve-connection.ts';
 import { toStatus } from './status.ts';
 import { Turns } from './turns.ts';
@@ -18,8 +20,8 @@ export interface UnixServerOptions<Caller> {
   readonly identify: (credentials: PeerCredentials) => Caller;
   readonly services: readonly ServiceBinding<Caller>[];
   readonly onDisconnect?: (caller: Caller) => void;
-  /** How many connections are served at once; by default as many as descriptors allow. */
-  readonly limit?: ConnectionLimit;
+  /** Of one user and of all: by default what `LIMITS` says, as far as descriptors allow. */
+  readonly limits?: DoorLimits;
 }
 
 /** So many connections are taken up in one turn of the event loop. */
@@ -49,7 +51,9 @@ export async function serveUnix<Caller>(options: UnixServerOptions<Caller>): Pro
 class Door<Caller> {
   readonly #options: UnixServerOptions<Caller>;
   readonly #methods: ReadonlyMap<string, BoundMethod<Caller>>;
-  readonly #limit: ConnectionLimit;
+  readonly #limits: DoorLimits;
+  readonly #connections: Quota;
+  readonly #heldBytes: Quota;
   readonly #open = new Set<Socket>();
   readonly #turns = new Turns(TAKEN_UP_PER_TURN);
   readonly #openings = new Turns(SERVED_PER_TURN);
@@ -58,7 +62,9 @@ class Door<Caller> {
   constructor(options: UnixServerOptions<Caller>) {
     this.#options = options;
     this.#methods = methodsOf(options.services, options.log);
-    this.#limit = options.limit ?? new ConnectionLimit();
+    this.#limits = options.limits ?? unixLimits();
+    this.#connections = new Quota(this.#limits.connections);
+    this.#heldBytes = new Quota(this.#limits.heldBytes);
   }
 
   /** Returns at once: while connections are taken up, others wait in the kernel's queue, and it is short. */
@@ -80,11 +86,11 @@ class Door<Caller> {
     try {
       credentials = peerCredentials(socket);
       const { uid } = credentials;
-      const admitted = this.#limit.enter(uid);
-      if (admitted) socket.once('close', () => this.#limit.leave(uid));
+      const admitted = this.#connections.take(uid);
+      if (admitted) socket.once('close', () => this.#connections.give(uid));
       const caller = identify(credentials);
       socket.once('close', () => onDisconnect?.(caller));
-      if (admitted) this.#serve(socket, this.#methods, caller);
+      if (admitted) this.#serve(socket, this.#methods, caller, uid);
       else this.#refuse(socket, caller, uid);
     } catch (error) {
       log.warn('connection refused', { error });
@@ -95,13 +101,15 @@ class Door<Caller> {
     });
   }
 
-  #serve(socket: Socket, methods: ReadonlyMap<string, BoundMethod<Caller>>, caller: Caller): void {
+  #serve(socket: Socket, methods: ReadonlyMap<string, BoundMethod<Caller>>, caller: Caller, uid: number): void {
+    const held = new HeldBytes(this.#heldBytes, uid);
+    const { messageMillis } = this.#limits;
     const serve = (): void => {
       if (socket.destroyed) return;
-      const session = serveConnection(socket, methods, caller);
+      const session = serveConnection(socket, methods, caller, { held, messageMillis });
       socket.once('close', () => session.destroy());
     };
-    whenOpened(socket, () => this.#openings.push(serve));
+    whenOpened(socket, held, () => this.#openings.push(serve));
   }
 
   #refuse(socket: Socket, caller: Caller, uid: number): void {
@@ -121,6 +129,6 @@ class Door<Caller> {
       ([path, method]) =>
         [path, { ...method, handle: () => Promise.reject(fault), refuse: () => toStatus(fault) }] as const,
     );
-    this.#serve(socket, new Map(refusing), caller);
+    this.#serve(socket, new Map(refusing), caller, uid);
   }
 }

@@ -1,5 +1,12 @@
-import { Fault } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
+import type { MethodLimits } from '#rpc';
 import type { AgentSvid, Attestation, Nodes } from './nodes.ts';
+
+/** Anybody may begin one: it is small, and a challenge is answered in time or not at all. */
+export const NODE_ATTESTATION: MethodLimits = {
+  requestBytes: LIMITS.attestationRequestBytes.value,
+  callSeconds: LIMITS.attestationSeconds.value,
+};
 
 /** What a server says to a node that attests: questions, then its certificate. */
 export type AttestStep = { readonly challenge: Uint8Array } | { readonly svid: AgentSvid };

@@ -81,6 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
             .find((hosted) => hosted.name === name)
             ?.secureContext(),
         identify: (socket) => identify(state, socket, { clock, connections }),
+        isKnown: ({ peer }) => peer !== undefined,
         services: [syncService(state, limiter)],
       }),
     );

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { faultCode, LIMITS } from '#kernel';
+import { Fault, faultCode, LIMITS } from '#kernel';
 import { encodeFrame, FrameDecoder } from './grpc-frames.ts';
 
 test('however messages are cut into pieces, they are the same', () => {
@@ -56,4 +56,24 @@ test('attack: one large message in a hundred thousand pieces is copied as it dou
   // Copied anew for each piece it would be 200 GB: the test would run into its deadline.
   for (let at = 0; at < frame.length; at += 40) messages = decoder.push(frame.subarray(at, at + 40));
   assert.equal(messages[0]?.length, LIMITS.grpcMessageBytes.value);
+});
+
+test('bytes of a message that is not whole are told before they are kept, and taken back when it is', () => {
+  const held: number[] = [];
+  const decoder = new FrameDecoder(1000, (bytes) => held.push(bytes));
+  const total = (): number => held.reduce((sum, bytes) => sum + bytes, 0);
+  const frame = encodeFrame(Buffer.alloc(900));
+  decoder.push(frame.subarray(0, 100));
+  assert.equal(total(), 100);
+  decoder.push(frame.subarray(100, 600));
+  assert.ok(total() >= 600 && total() <= 1005);
+  assert.equal(decoder.push(frame.subarray(600)).length, 1);
+  assert.equal(total(), 0);
+  decoder.push(frame.subarray(0, 50));
+  decoder.clear();
+  assert.equal(total(), 0);
+  const full = new FrameDecoder(1000, (bytes) => {
+    if (bytes > 0) throw new Fault('LIMIT_EXCEEDED', 'full');
+  });
+  assert.throws(() => full.push(frame.subarray(0, 10)));
 });

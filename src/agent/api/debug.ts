@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { SpiffeId } from '#spiffe';
 import { DebugDefinition } from '#wire/gen/spire/api/agent/debug';
 import { parseCertificate } from '#x509';
@@ -12,17 +12,22 @@ export function debugService(node: AgentNode): ServiceBinding<PeerCredentials> {
   const started = clock.monotonic();
   const sum = (count: (one: (typeof memberships)[number]) => number): number =>
     memberships.reduce((total, one) => total + count(one), 0);
-  return bindService<typeof DebugDefinition, PeerCredentials>(DebugDefinition, {
-    getInfo: async () => ({
-      svidChain: memberships[0].svidChain.map(describe),
-      uptime: Math.floor((clock.monotonic() - started) / 1000),
-      svidsCount: sum(({ svidCount }) => svidCount),
-      lastSyncSuccess: BigInt(Math.floor(Math.min(...memberships.map(({ heardAt }) => heardAt)) / 1000)),
-      cachedX509SvidsCount: sum(({ svidCount }) => svidCount),
-      cachedJwtSvidsCount: sum(({ jwtSvidCount }) => jwtSvidCount),
-      cachedSvidstoreX509SvidsCount: 0,
-    }),
-  });
+  return bindService<typeof DebugDefinition, PeerCredentials>(
+    DebugDefinition,
+    {
+      getInfo: async () => ({
+        svidChain: memberships[0].svidChain.map(describe),
+        uptime: Math.floor((clock.monotonic() - started) / 1000),
+        svidsCount: sum(({ svidCount }) => svidCount),
+        lastSyncSuccess: BigInt(Math.floor(Math.min(...memberships.map(({ heardAt }) => heardAt)) / 1000)),
+        cachedX509SvidsCount: sum(({ svidCount }) => svidCount),
+        cachedJwtSvidsCount: sum(({ jwtSvidCount }) => jwtSvidCount),
+        cachedSvidstoreX509SvidsCount: 0,
+      }),
+    },
+    undefined,
+    { limits: QUESTION },
+  );
 }
 
 function describe(der: Uint8Array) {

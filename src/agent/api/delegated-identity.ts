@@ -1,4 +1,4 @@
-import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { SpiffeId } from '#spiffe';
 import type { BundleResource, CallContext, Handlers } from '#wire';
 import {
@@ -79,7 +79,7 @@ export function delegatedIdentity(
         return { message: { bundles }, fingerprint: JSON.stringify(jwks) };
       }),
   };
-  return bindService(DelegatedIdentityDefinition, methods);
+  return bindService(DelegatedIdentityDefinition, methods, undefined, { limits: QUESTION });
 }
 
 /** A workload that may have nothing (yet) is answered with nothing, not with a refusal: the delegate goes on listening. */

@@ -1,5 +1,5 @@
 import { Fault, faultCode } from '#kernel';
-import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import type { Handlers } from '#wire';
 import { EnforcementPointDefinition, type RegisterMinterRequest, type WatchRequest } from '#wire/gen/hauberk_workload';
 import type { AgentNode, Entitlement } from '../node.ts';
@@ -35,7 +35,10 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
       return { minterJson: await registerMinter(await node.entitled(context.caller), request) };
     },
   };
-  return bindService(EnforcementPointDefinition, handlers, assertSecurityHeader);
+  return bindService(EnforcementPointDefinition, handlers, assertSecurityHeader, {
+    // Receipts come as many as a message holds.
+    methodLimits: { watch: QUESTION, registerMinter: QUESTION },
+  });
 }
 
 /** As the first of the caller's identities that the trust domain lets mint. Throws what the server says: `MINTER_NOT_AUTHORIZED`, … */

@@ -1,4 +1,4 @@
-import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Status } from '#wire/gen/health';
 import type { AgentNode } from '../node.ts';
 import { pause } from './pause.ts';
@@ -12,14 +12,19 @@ export function healthService(node: AgentNode, services: readonly string[]): Ser
     if (service !== '' && !services.includes(service)) return Status.SERVICE_UNKNOWN;
     return node.isHealthy() ? Status.SERVING : Status.NOT_SERVING;
   };
-  return bindService<typeof HealthDefinition, PeerCredentials>(HealthDefinition, {
-    check: async ({ service }) => ({ status: statusOf(service) }),
-    watch: async function* ({ service }, { signal }) {
-      for (let last: unknown; !signal.aborted; await pause(clock, POLL_MILLIS, signal)) {
-        const status = statusOf(service);
-        if (status !== last) yield { status };
-        last = status;
-      }
+  return bindService<typeof HealthDefinition, PeerCredentials>(
+    HealthDefinition,
+    {
+      check: async ({ service }) => ({ status: statusOf(service) }),
+      watch: async function* ({ service }, { signal }) {
+        for (let last: unknown; !signal.aborted; await pause(clock, POLL_MILLIS, signal)) {
+          const status = statusOf(service);
+          if (status !== last) yield { status };
+          last = status;
+        }
+      },
     },
-  });
+    undefined,
+    { limits: QUESTION },
+  );
 }

@@ -1,3 +1,4 @@
+import { LIMITS } from '#kernel';
 import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import type { CallContext, Handlers } from '#wire';
 import type { Node } from '#wire/gen/envoy/config/core/v3/base';
@@ -61,5 +62,7 @@ export function secretDiscovery(node: AgentNode, options: SecretDiscoveryOptions
     deltaSecrets: (requests, context) => serve(new DeltaSession(random, log), requests, context),
     fetchSecrets: async (request, context) => fetchSecrets(request, (await secretsFor(context, request.node)).secrets),
   };
-  return bindService(SecretDiscoveryServiceDefinition, methods);
+  return bindService(SecretDiscoveryServiceDefinition, methods, undefined, {
+    limits: { requestBytes: LIMITS.secretDiscoveryBytes.value },
+  });
 }

@@ -1,6 +1,6 @@
 import { Fault } from '#kernel';
 import type { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
-import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import type { Membership } from '../membership.ts';
 import type { AgentNode } from '../node.ts';
@@ -12,42 +12,50 @@ const MAX_NEAREST = 5;
 /** `hauberk.agent.v1.Supervisor` on the admin socket (mode 0770). */
 export function supervisorService(node: AgentNode, attestor: SupervisorAttestor): ServiceBinding<PeerCredentials> {
   const { memberships, log } = node.options;
-  return bindService<typeof SupervisorDefinition, PeerCredentials>(SupervisorDefinition, {
-    register: async ({ pid, service }) => {
-      const sessionId = attestor.register(pid, service);
-      node.attestAnew();
-      log.info('session leader registered', { pid, service });
-      return { sessionId };
+  return bindService<typeof SupervisorDefinition, PeerCredentials>(
+    SupervisorDefinition,
+    {
+      register: async ({ pid, service }) => {
+        const sessionId = attestor.register(pid, service);
+        node.attestAnew();
+        log.info('session leader registered', { pid, service });
+        return { sessionId };
+      },
+      deregister: async ({ pid }) => {
+        attestor.deregister(pid);
+        node.attestAnew();
+        return {};
+      },
+      status: async () => ({
+        healthy: node.isHealthy(),
+        trustDomains: memberships.map(describe),
+        enforcementPoints: [...node.points].map(({ caller, applied }) => ({
+          spiffeIds: [...caller],
+          appliedRevisions: Object.fromEntries(applied),
+        })),
+      }),
+      provideJoinToken: async ({ trustDomain, token, bundleJson }) => {
+        const membership = memberships.find(({ name }) => name === trustDomain);
+        if (membership === undefined) throw new Fault('NOT_FOUND', 'this agent does not serve the trust domain');
+        if (token === '') throw new Fault('ARGUMENT_INVALID', 'the join token is missing');
+        membership.provideJoinToken(token, parseBundle(bundleJson, trustDomain));
+        return {};
+      },
+      explain: async ({ pid }) => {
+        const seen = await node.selectors(processOf(pid));
+        return {
+          selectors: [...seen],
+          matching: node.entitlements(seen).map(({ entry }) => entry.spiffeId),
+          nearest: nearest(memberships, seen),
+        };
+      },
     },
-    deregister: async ({ pid }) => {
-      attestor.deregister(pid);
-      node.attestAnew();
-      return {};
+    undefined,
+    {
+      // A bundle comes with a join token.
+      methodLimits: { register: QUESTION, deregister: QUESTION, status: QUESTION, explain: QUESTION },
     },
-    status: async () => ({
-      healthy: node.isHealthy(),
-      trustDomains: memberships.map(describe),
-      enforcementPoints: [...node.points].map(({ caller, applied }) => ({
-        spiffeIds: [...caller],
-        appliedRevisions: Object.fromEntries(applied),
-      })),
-    }),
-    provideJoinToken: async ({ trustDomain, token, bundleJson }) => {
-      const membership = memberships.find(({ name }) => name === trustDomain);
-      if (membership === undefined) throw new Fault('NOT_FOUND', 'this agent does not serve the trust domain');
-      if (token === '') throw new Fault('ARGUMENT_INVALID', 'the join token is missing');
-      membership.provideJoinToken(token, parseBundle(bundleJson, trustDomain));
-      return {};
-    },
-    explain: async ({ pid }) => {
-      const seen = await node.selectors(processOf(pid));
-      return {
-        selectors: [...seen],
-        matching: node.entitlements(seen).map(({ entry }) => entry.spiffeId),
-        nearest: nearest(memberships, seen),
-      };
-    },
-  });
+  );
 }
 
 function describe(membership: Membership) {

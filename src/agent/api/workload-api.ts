@@ -1,4 +1,4 @@
-import { bindService, type PeerCredentials, type ServiceBinding, type StatusMapping } from '#rpc';
+import { bindService, type PeerCredentials, QUESTION, type ServiceBinding, type StatusMapping } from '#rpc';
 import type { Handlers } from '#wire';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import type { AgentNode } from '../node.ts';
@@ -15,5 +15,8 @@ const mapping: StatusMapping = ({ code }) => (code.startsWith('TOKEN_') ? { code
 /** The SPIFFE Workload API, whole: X.509, JWT and WIT profiles. */
 export function workloadApi(node: AgentNode, options: JwtProfileOptions): ServiceBinding<PeerCredentials> {
   const methods: Methods = { ...x509Profile(node), ...jwtProfile(node, options), ...witProfile(node) };
-  return bindService(SpiffeWorkloadAPIDefinition, methods, assertSecurityHeader, { mapping });
+  return bindService(SpiffeWorkloadAPIDefinition, methods, assertSecurityHeader, {
+    mapping,
+    limits: QUESTION,
+  });
 }

@@ -1,7 +1,7 @@
 import { isReasonCode, type Receipt } from '#chain';
 import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
-import { bindService, type ServiceBinding } from '#rpc';
+import { bindService, QUESTION, type ServiceBinding } from '#rpc';
 import type { MinterResource, TrustDomainResource } from '#wire';
 import {
   AgentSyncDefinition,
@@ -14,7 +14,7 @@ import {
 } from '#wire/gen/hauberk_sync';
 import { assertTrustDomain, currentAgent, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
-import { attestNode } from '../attest-node.ts';
+import { attestNode, NODE_ATTESTATION } from '../attest-node.ts';
 import { touchFederations } from '../federation-use.ts';
 import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type TokenResult } from '../issuance.ts';
 import type { AgentSvid } from '../nodes.ts';
@@ -33,68 +33,81 @@ export function syncService(state: State, limiter: RateLimiter): ServiceBinding<
     assertTrustDomain(caller, named);
     return currentAgent(method, caller, registry);
   };
-  return bindService<typeof AgentSyncDefinition, SyncCaller>(AgentSyncDefinition, {
-    attest: async (request, { caller, signal }) => {
-      assertTrustDomain(caller, request.trustDomain);
-      assertVersion(request.protocolVersion);
-      await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
-      const { trustDomain, type, csr } = request;
-      const payload = Buffer.from(request.payload);
-      const challenge = async (): Promise<never> => {
-        throw new Fault('ATTESTOR_UNKNOWN', 'this kind of node attestation asks questions, which this call cannot');
-      };
-      return toAttested(state, await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal));
+  return bindService<typeof AgentSyncDefinition, SyncCaller>(
+    AgentSyncDefinition,
+    {
+      attest: async (request, { caller, signal }) => {
+        assertTrustDomain(caller, request.trustDomain);
+        assertVersion(request.protocolVersion);
+        await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
+        const { trustDomain, type, csr } = request;
+        const payload = Buffer.from(request.payload);
+        const challenge = async (): Promise<never> => {
+          throw new Fault('ATTESTOR_UNKNOWN', 'this kind of node attestation asks questions, which this call cannot');
+        };
+        return toAttested(state, await state.nodes.attest({ trustDomain, type, payload, csr, challenge }, signal));
+      },
+      attestNode: async function* (requests, { caller, signal }) {
+        await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
+        yield* attestByStream(state, caller, requests, signal);
+      },
+      renew: async (request, { caller }) => {
+        const agent = await agentOf('renew', caller, request.trustDomain);
+        const renewed = await state.nodes.renew(agent, caller.peer?.().leaf.serial ?? agent.serial, request.csr);
+        return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
+      },
+      sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
+      issueX509Svids: async ({ trustDomain, items }, { caller }) => {
+        const issued = await issueX509Svids(state, await agentOf('issueX509Svids', caller, trustDomain), items);
+        return { results: issued.map(toResult) };
+      },
+      issueJwtSvids: async ({ trustDomain, items }, { caller }) => {
+        const issued = await issueJwtSvids(state, await agentOf('issueJwtSvids', caller, trustDomain), items);
+        return { results: issued.map(toTokenResult) };
+      },
+      issueWitSvids: async ({ trustDomain, items }, { caller }) => {
+        const issued = await issueWitSvids(state, await agentOf('issueWitSvids', caller, trustDomain), items);
+        return { results: issued.map(toTokenResult) };
+      },
+      registerMinter: async (request, { caller }) => {
+        const agent = await agentOf('registerMinter', caller, request.callerTrustDomain);
+        const entry = registry.findEntryOfAgent(agent, request.callerEntryId)?.body;
+        if (entry === undefined || request.minter === undefined)
+          throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
+        const granting = registry.find<TrustDomainResource>(
+          'TrustDomain',
+          request.minter.trustDomain,
+          request.minter.trustDomain,
+        );
+        const minter: MinterResource = registerMinter(granting, entry.spiffeId, request.minter, state.options.clock);
+        await state.commit(
+          minter.trustDomain,
+          [{ kind: 'Minter', key: minter.kid, body: minter }],
+          `${entry.spiffeId} by ${agent.alias ?? agent.id}`,
+        );
+        return { minterJson: JSON.stringify(minter) };
+      },
+      reportReceipts: async (request, { caller }) => {
+        const agent = await agentOf('reportReceipts', caller, request.trustDomain);
+        if (request.receiptsJson.length > LIMITS.receiptBatch.value)
+          throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
+        const receipts = request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain));
+        const accepted = await state.ledger.append(receipts);
+        touchFederations(registry, receipts);
+        return { accepted };
+      },
     },
-    attestNode: async function* (requests, { caller, signal }) {
-      await limiter.take('syncAttestation', caller.address ?? '', 1, signal);
-      yield* attestByStream(state, caller, requests, signal);
+    undefined,
+    {
+      methodLimits: {
+        attest: NODE_ATTESTATION,
+        attestNode: NODE_ATTESTATION,
+        renew: QUESTION,
+        sync: QUESTION,
+        registerMinter: QUESTION,
+      },
     },
-    renew: async (request, { caller }) => {
-      const agent = await agentOf('renew', caller, request.trustDomain);
-      const renewed = await state.nodes.renew(agent, caller.peer?.().leaf.serial ?? agent.serial, request.csr);
-      return { certificateChain: [...renewed.chain], expiresAt: BigInt(renewed.agent.expiresAt / 1000) };
-    },
-    sync: (requests, { caller, signal }) => sync(state, requests, signal, (named) => agentOf('sync', caller, named)),
-    issueX509Svids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueX509Svids(state, await agentOf('issueX509Svids', caller, trustDomain), items);
-      return { results: issued.map(toResult) };
-    },
-    issueJwtSvids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueJwtSvids(state, await agentOf('issueJwtSvids', caller, trustDomain), items);
-      return { results: issued.map(toTokenResult) };
-    },
-    issueWitSvids: async ({ trustDomain, items }, { caller }) => {
-      const issued = await issueWitSvids(state, await agentOf('issueWitSvids', caller, trustDomain), items);
-      return { results: issued.map(toTokenResult) };
-    },
-    registerMinter: async (request, { caller }) => {
-      const agent = await agentOf('registerMinter', caller, request.callerTrustDomain);
-      const entry = registry.findEntryOfAgent(agent, request.callerEntryId)?.body;
-      if (entry === undefined || request.minter === undefined)
-        throw new Fault('AGENT_NOT_AUTHORIZED', 'the agent does not serve this entry');
-      const granting = registry.find<TrustDomainResource>(
-        'TrustDomain',
-        request.minter.trustDomain,
-        request.minter.trustDomain,
-      );
-      const minter: MinterResource = registerMinter(granting, entry.spiffeId, request.minter, state.options.clock);
-      await state.commit(
-        minter.trustDomain,
-        [{ kind: 'Minter', key: minter.kid, body: minter }],
-        `${entry.spiffeId} by ${agent.alias ?? agent.id}`,
-      );
-      return { minterJson: JSON.stringify(minter) };
-    },
-    reportReceipts: async (request, { caller }) => {
-      const agent = await agentOf('reportReceipts', caller, request.trustDomain);
-      if (request.receiptsJson.length > LIMITS.receiptBatch.value)
-        throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
-      const receipts = request.receiptsJson.map((json) => parseReceipt(json, agent.trustDomain));
-      const accepted = await state.ledger.append(receipts);
-      touchFederations(registry, receipts);
-      return { accepted };
-    },
-  });
+  );
 }
 
 function toAttested(state: State, { agent, chain }: AgentSvid): AttestResponse {

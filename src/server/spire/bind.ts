@@ -1,5 +1,5 @@
 import { Fault, type LogThreshold } from '#kernel';
-import { bindService, type ServiceBinding } from '#rpc';
+import { type BindOptions, bindService, type ServiceBinding } from '#rpc';
 import type { CallContext, Handlers, ServiceDefinition } from '#wire';
 import type { State } from '../state.ts';
 import { accessOf } from './access.ts';
@@ -30,6 +30,7 @@ export function bindSpire<D extends ServiceDefinition>(
   gate: Gate,
   definition: D,
   handlers: Handlers<D, Admitted>,
+  limits: Pick<BindOptions<keyof D['methods'] & string>, 'limits' | 'methodLimits'> = {},
 ): ServiceBinding<SpireCaller> {
   const guarded: Record<string, unknown> = {};
   for (const [key, method] of Object.entries(definition.methods)) {
@@ -43,6 +44,7 @@ export function bindSpire<D extends ServiceDefinition>(
   // Each method is wrapped under its own name, with its own input and output.
   return bindService<D, SpireCaller>(definition, guarded as unknown as Handlers<D, SpireCaller>, () => {}, {
     mapping: spireStatus,
+    ...limits,
   });
 }
 

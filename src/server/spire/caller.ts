@@ -2,7 +2,9 @@ import type { TLSSocket } from 'node:tls';
 import type { PeerCredentials } from '#rpc';
 import { peerChain } from '#wire';
 import type { Connection, Connections } from '../connections.ts';
+import type { HostedTrustDomain } from '../hosted-trust-domain.ts';
 import { PeerVerification } from '../peer-verification.ts';
+import type { State } from '../state.ts';
 
 /** Who is at the other end of one connection to a trust domain's listeners. What a certificate proves is judged on every call. */
 export type SpireCaller =
@@ -26,4 +28,14 @@ export function tlsCaller(trustDomain: string, socket: TLSSocket, connections: C
     connection: connections.accept(socket),
     ...(chain.length === 0 ? {} : { peer: new PeerVerification(chain) }),
   };
+}
+
+/** Whether a caller's certificate verifies now. One that does not may still attest. */
+export function isKnown(state: State, hosted: HostedTrustDomain, caller: SpireCaller): boolean {
+  if (caller.kind === 'local') return true;
+  try {
+    return caller.peer?.at(state.options.clock.now(), hosted) !== undefined;
+  } catch {
+    return false;
+  }
 }

@@ -7,7 +7,7 @@ import type { State } from '../state.ts';
 import { agentService } from './agent-service.ts';
 import type { Gate } from './bind.ts';
 import { bundleService } from './bundle-service.ts';
-import { type SpireCaller, tlsCaller } from './caller.ts';
+import { isKnown, type SpireCaller, tlsCaller } from './caller.ts';
 import { entryService } from './entry-service.ts';
 import { localAuthorityService } from './local-authority-service.ts';
 import { operatorServices } from './operator-services.ts';
@@ -109,6 +109,7 @@ export class SpireListeners implements Closeable {
               log,
               identity: () => hosted.identity(),
               identify: (socket) => tlsCaller(hosted.name, socket, connections),
+              isKnown: (caller) => isKnown(this.#options.gate.state, hosted, caller),
               services: this.#public,
             }),
           );

@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import type { Server, TLSSocket } from 'node:tls';
+import { type DoorLimits, peerOfAddress, type StrangerLimits } from './door-limits.ts';
+import type { CallBounds } from './grpc-call.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { Quota } from './quota.ts';
+
+export interface TlsDoorLimits {
+  readonly known: DoorLimits;
+  readonly strangers: StrangerLimits;
+}
+
+/** Counts the connections of a TLS listener by address: each is a stranger's from its first byte until its peer has proven who it is. */
+export class TlsDoor {
+  readonly #limits: TlsDoorLimits;
+  readonly #known: Parties;
+  readonly #strangers: Parties;
+  /** What gives a stranger's place back, by the two ends of its connection. */
+  readonly #arrived = new Map<string, () => void>();
+
+  constructor(limits: TlsDoorLimits) {
+    this.#limits = limits;
+    this.#known = new Parties(limits.known);
+    this.#strangers = new Parties(limits.strangers);
+  }
+
+  /** Closes connections beyond the limit before their handshake. */
+  watch(listener: Server): void {
+    listener.prependListener('connection', (socket: Socket) => {
+      const peer = peerOfAddress(socket.remoteAddress ?? '');
+      if (!this.#strangers.connections.take(peer)) return void socket.destroy();
+      const key = endsOf(socket);
+      const leave = (): void => {
+        if (this.#arrived.delete(key)) this.#strangers.connections.give(peer);
+      };
+      this.#arrived.set(key, leave);
+      socket.once('close', leave);
+    });
+  }
+
+  /** The peer is known: its place among the strangers is free again. False when its address has too many connections. */
+  recognise(socket: TLSSocket): boolean {
+    const peer = peerOfAddress(socket.remoteAddress ?? '');
+    if (!this.#known.connections.take(peer)) return false;
+    socket.once('close', () => this.#known.connections.give(peer));
+    this.#arrived.get(endsOf(socket))?.();
+    return true;
+  }
+
+  bounds(socket: TLSSocket, isKnown: boolean): CallBounds {
+    const { heldBytes } = isKnown ? this.#known : this.#strangers;
+    const { messageMillis } = isKnown ? this.#limits.known : this.#limits.strangers;
+    return { held: new HeldBytes(heldBytes, peerOfAddress(socket.remoteAddress ?? '')), messageMillis };
+  }
+}
+
+class Parties {
+  readonly connections: Quota;
+  readonly heldBytes: Quota;
+
+  constructor(limits: DoorLimits) {
+    this.connections = new Quota(limits.connections);
+    this.heldBytes = new Quota(limits.heldBytes);
+  }
+}
+
+function endsOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
+  return `${remoteAddress} ${remotePort}`;
+}
