@@ -17,6 +17,7 @@ export class Attestations {
   readonly #attestors: readonly WorkloadAttestor[];
   readonly #clock: Clock;
   #recent = new WeakMap<PeerCredentials, Seen>();
+  readonly #last = new WeakMap<PeerCredentials, ReadonlySet<string>>();
 
   constructor(attestors: readonly WorkloadAttestor[], clock: Clock) {
     this.#attestors = attestors;
@@ -36,6 +37,7 @@ export class Attestations {
     const at = this.#clock.monotonic();
     const remember = (selectors: ReadonlySet<string>): ReadonlySet<string> => {
       this.#recent.set(caller, { at, selectors });
+      this.#last.set(caller, selectors);
       return selectors;
     };
     const selectors = this.attest(caller);
@@ -46,6 +48,11 @@ export class Attestations {
   recent(caller: PeerCredentials): ReadonlySet<string> | undefined {
     const seen = this.#recent.get(caller);
     return seen !== undefined && this.#clock.monotonic() - seen.at < SAME_MILLIS ? seen.selectors : undefined;
+  }
+
+  /** What was seen of it when it was looked at last, however long ago. */
+  last(caller: PeerCredentials): ReadonlySet<string> | undefined {
+    return this.#last.get(caller);
   }
 
   /** Something has changed that attestors tell of, such as who leads a session. */

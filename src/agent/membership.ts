@@ -13,7 +13,7 @@ import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
 import { attestByEvidence } from './node-evidence.ts';
 import { parseBundle } from './parse-bundle.ts';
-import { Resources } from './resources.ts';
+import { Resources, type Touched } from './resources.ts';
 import { type HeldWitSvid, WitSvids } from './wit-svids.ts';
 import { type HeldSvid, WorkloadSvids } from './workload-svids.ts';
 
@@ -51,7 +51,7 @@ export class Membership implements Closeable {
   readonly #jwtSvids: JwtSvids;
   readonly #witSvids: WitSvids;
   readonly #stop = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(touched?: Touched) => void>();
   #joinToken: string | undefined;
   #bundle: BundleResource;
   #identity: AgentIdentity | undefined;
@@ -147,7 +147,8 @@ export class Membership implements Closeable {
     return sent !== undefined && !isOlderSequence(sent.sequence, this.#bundle.sequence) ? sent : this.#bundle;
   }
 
-  onChange(listener: () => void): () => void {
+  /** Tells what has changed; without it, anything may have. */
+  onChange(listener: (touched?: Touched) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -307,12 +308,12 @@ export class Membership implements Closeable {
       for await (const { update, pulse } of client.sync(acknowledgements, signal)) {
         if (heartbeat.hear(pulse)) this.#tellTrouble(heartbeat.trouble);
         if (update === undefined || update.trustDomain !== this.name) continue;
-        const unread = this.resources.apply(update);
+        const { unread, touched } = this.resources.apply(update);
         if (unread.length > 0) this.#options.log.error('resources not readable', { trustDomain: this.name, unread });
         acknowledgements.push(update.revision);
         if (this.#client !== client) await this.#replaceClient(client, heartbeat);
         onUpdate();
-        this.#changed();
+        this.#changed(touched);
         if (isTainted(identity.chain, this.ownBundle().taintedX509Authorities)) renewal.now();
       }
     } finally {
@@ -435,10 +436,10 @@ export class Membership implements Closeable {
     for (const listener of this.#listeners) listener();
   }
 
-  #changed(): void {
-    const live = new Set(this.resources.entries().map(({ id }) => id));
-    for (const kept of [this.#svids, this.#jwtSvids, this.#witSvids]) kept.keep((id) => live.has(id));
-    for (const listener of this.#listeners) listener();
+  #changed(touched: Touched): void {
+    if (touched.entries.some(({ id }) => !this.resources.hasEntry(id)))
+      for (const kept of [this.#svids, this.#jwtSvids, this.#witSvids]) kept.keep((id) => this.resources.hasEntry(id));
+    for (const listener of this.#listeners) listener(touched);
   }
 
   /** Waits, for ever when no time is given; `#restart` ends it. */

@@ -4,9 +4,11 @@ import { isAlive, type PeerCredentials } from '#rpc';
 import type { EntryResource } from '#wire';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
+import { matches } from './entry-index.ts';
 import { Handouts } from './handouts.ts';
 import type { Membership } from './membership.ts';
 import { ReceiptQueue, type ReceiptQueueOptions } from './receipt-queue.ts';
+import type { Touched } from './resources.ts';
 
 /** An identity that a caller is entitled to. */
 export interface Entitlement {
@@ -116,8 +118,14 @@ export class AgentNode implements Closeable {
     });
   }
 
-  /** Calls back when anything changes that could change an answer. */
-  onChange(listener: () => void): () => void {
+  /** True when a change of entries may change what a caller is entitled to, as it was seen last. */
+  concerns(caller: PeerCredentials, { entries }: Touched): boolean {
+    const seen = this.#attestations.last(caller);
+    return seen === undefined || entries.some((entry) => matches(entry, seen));
+  }
+
+  /** Calls back when anything changes that could change an answer; told without what has changed, everything may have. */
+  onChange(listener: (touched?: Touched) => void): () => void {
     const stops = this.options.memberships.map((membership) => membership.onChange(listener));
     return () => {
       for (const stop of stops) stop();

@@ -39,7 +39,7 @@ test('deltas add and remove, a full update replaces', () => {
 
 test('an entry that cannot be read or served is left out, and holds up no other', () => {
   const resources = new Resources('bank-a');
-  const unread = resources.apply(
+  const { unread, touched } = resources.apply(
     update([
       upsert('sound', entry('sound')),
       upsert('broken', '{'),
@@ -52,6 +52,30 @@ test('an entry that cannot be read or served is left out, and holds up no other'
   );
   assert.deepEqual(ids(resources), ['sound']);
   assert.deepEqual(unread, ['Entry broken']);
+  assert.deepEqual(
+    touched.entries.map(({ id }) => id),
+    ['sound'],
+  );
+});
+
+test('what an update does not change stays the same object, also when the update is whole; what it changes is told before and after', () => {
+  const resources = new Resources('bank-a');
+  resources.apply(update([upsert('a', entry('a')), upsert('b', entry('b')), upsert('s', {}, 'Service')]));
+  const [a] = resources.entries();
+  const changed = entry('b', { selectors: ['unix:uid:2'] });
+  const whole = { full: true, revision: 2n };
+  const { touched } = resources.apply(update([upsert('a', entry('a')), upsert('b', changed)], whole));
+  assert.equal(resources.entries()[0], a);
+  assert.deepEqual([...touched.kinds].sort(), ['Entry', 'Service']);
+  assert.deepEqual(touched.entries, [entry('b'), changed]);
+  assert.deepEqual(resources.apply(update([], whole)).touched.entries, [entry('a'), changed]);
+});
+
+test('an entry under the key of another is not served', () => {
+  const resources = new Resources('bank-a');
+  resources.apply(update([upsert('a', entry('b'))]));
+  assert.deepEqual(ids(resources), []);
+  assert.equal(resources.hasEntry('b'), false);
 });
 
 test('a change that cannot be read withdraws what it changes: nobody is served by what was there before', () => {

@@ -11,34 +11,54 @@ export interface Held {
   readonly value: unknown;
 }
 
+/** What an update has changed here, so that only those whom it concerns look again. */
+export interface Touched {
+  readonly kinds: ReadonlySet<string>;
+  /** Entries as they were and as they are. */
+  readonly entries: readonly EntryResource[];
+}
+
+export interface Applied {
+  /** Keys of resources that could not be read: they are left out, and hold up no other. */
+  readonly unread: readonly string[];
+  readonly touched: Touched;
+}
+
 /** One trust domain's resources as the server last sent them. */
 export class Resources {
   readonly #trustDomain: string;
   readonly #held = new Map<string, Held>();
-  #entries: readonly EntryResource[] | undefined;
-  #index: EntryIndex | undefined;
+  /** Those that can be served, by key. */
+  readonly #entries = new EntryIndex();
   revision = 0n;
 
   constructor(trustDomain: string) {
     this.#trustDomain = trustDomain;
   }
 
-  /** Returns the keys of resources that could not be read: they are left out, and hold up no other. */
-  apply(update: ResourceUpdate): readonly string[] {
+  /** What is as it was stays the same object: nothing that was made of it is made again. */
+  apply(update: ResourceUpdate): Applied {
     const unread: string[] = [];
-    if (update.full) this.#held.clear();
+    const kinds = new Set<string>();
+    const entries: EntryResource[] = [];
+    const set = (place: string, kind: string, key: string, held: Held | undefined): void => {
+      if (held === undefined && !this.#held.has(place)) return;
+      if (held === undefined) this.#held.delete(place);
+      else this.#held.set(place, held);
+      kinds.add(kind);
+      if (kind === 'Entry') entries.push(...this.#setEntry(key, held));
+    };
+    for (const { kind, key } of update.full ? this.#unnamed(update) : update.removals)
+      set(placeOf(kind, key), kind, key, undefined);
     for (const { kind, key, bodyJson } of update.upserts) {
+      const place = placeOf(kind, key);
+      if (this.#held.get(place)?.json === bodyJson) continue;
       const held = read(kind, key, bodyJson);
-      if (held === undefined) {
-        unread.push(`${kind} ${key}`);
-        this.#held.delete(`${kind}\n${key}`);
-      } else this.#held.set(`${kind}\n${key}`, held);
+      if (held === undefined) unread.push(`${kind} ${key}`);
+      set(place, kind, key, held);
     }
-    for (const { kind, key } of update.removals) this.#held.delete(`${kind}\n${key}`);
     this.revision = update.revision;
-    const kinds = [...update.upserts, ...update.removals].map(({ kind }) => kind);
-    if (update.full || kinds.includes('Entry')) this.#entries = this.#index = undefined;
-    return unread;
+    return { unread, touched: { kinds, entries } };
   }
 
   /** What is of one of these kinds, as it came. */
@@ -48,17 +68,16 @@ export class Resources {
 
   /** Entries by priority, the highest first, then by age, then by id; those that could not be served are left out. */
   entries(): readonly EntryResource[] {
-    this.#entries ??= this.select(['Entry'])
-      .map(({ value }) => value)
-      .filter((value) => isEntry(value, this.#trustDomain))
-      .sort(compareEntries);
-    return this.#entries;
+    return this.#entries.all().toSorted(compareEntries);
+  }
+
+  hasEntry(id: string): boolean {
+    return this.#entries.find(id) !== undefined;
   }
 
   /** Entries all of whose selectors are seen, in no order. */
   matching(seen: ReadonlySet<string>): readonly EntryResource[] {
-    this.#index ??= new EntryIndex(this.entries());
-    return this.#index.matching(seen);
+    return this.#entries.matching(seen);
   }
 
   /** Bundles of this and of other trust domains, as far as they can be read. */
@@ -67,9 +86,28 @@ export class Resources {
   }
 
   bundle(trustDomain: string): BundleResource | undefined {
-    const value = this.#held.get(`Bundle\n${trustDomain}`)?.value;
+    const value = this.#held.get(placeOf('Bundle', trustDomain))?.value;
     return isBundle(value, trustDomain) ? value : undefined;
   }
+
+  /** What is held and not named by an update that is whole. */
+  #unnamed({ upserts }: ResourceUpdate): readonly Held[] {
+    const named = new Set(upserts.map(({ kind, key }) => placeOf(kind, key)));
+    return [...this.#held].filter(([place]) => !named.has(place)).map(([, held]) => held);
+  }
+
+  /** The entry that was served, and the one that is. */
+  #setEntry(key: string, held: Held | undefined): readonly EntryResource[] {
+    const was = this.#entries.find(key);
+    const now = isEntry(held?.value, this.#trustDomain) && held.value.id === key ? held.value : undefined;
+    if (now === undefined) this.#entries.remove(key);
+    else this.#entries.put(key, now);
+    return [was, now].filter((entry) => entry !== undefined);
+  }
+}
+
+function placeOf(kind: string, key: string): string {
+  return `${kind}\n${key}`;
 }
 
 function read(kind: string, key: string, json: string): Held | undefined {

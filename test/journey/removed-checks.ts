@@ -219,8 +219,8 @@ export const CHECKS: readonly RemovedCheck[] = [
   {
     rule: 'an entry matches by its selectors',
     file: 'src/agent/entry-index.ts',
-    check: 'candidates.filter(({ selectors }) => selectors.every((selector) => seen.has(selector)))',
-    without: 'candidates.concat(...this.#bySelector.values())',
+    check: 'for (const entry of this.#bySelector.get(selector) ?? []) if (matches(entry, seen)) found.push(entry);',
+    without: "if (selector !== '' && found.length === 0) found.push(...this.all());",
     heldBy: AGENT,
     noticedBy: ['unregistered-process'],
   },

@@ -4,7 +4,7 @@ import type { Handlers } from '#wire';
 import { EnforcementPointDefinition, type RegisterMinterRequest, type WatchRequest } from '#wire/gen/hauberk_workload';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { stampReceipts } from '../receipt.ts';
-import { changes } from './changes.ts';
+import { changes, ofEnforcement } from './changes.ts';
 import { assertSecurityHeader } from './security-header.ts';
 import { Watched } from './watched.ts';
 
@@ -15,8 +15,9 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
       const watched = new Watched(node);
       void takeAcknowledgements(requests, watched);
       node.points.add(watched);
+      const isConcerned = ofEnforcement(node, context.caller);
       try {
-        for await (const _ of changes(node, node.options.clock, () => undefined, context.signal)) {
+        for await (const _ of changes(node, node.options.clock, () => undefined, context.signal, isConcerned)) {
           const updates = watched.next(await node.entitled(context.caller));
           for (const update of updates) yield { caller: [...watched.caller], update };
         }

@@ -9,7 +9,7 @@ import { DeltaSession } from '../sds/delta-session.ts';
 import { type SecretNames, Secrets } from '../sds/secrets.ts';
 import { fetchSecrets, SotwSession } from '../sds/sotw-session.ts';
 import { x509Identities } from '../x509-identities.ts';
-import { changes } from './changes.ts';
+import { changes, ofIdentities } from './changes.ts';
 import { merged } from './merged.ts';
 
 export interface SecretDiscoveryOptions extends SecretNames {
@@ -46,7 +46,7 @@ export function secretDiscovery(node: AgentNode, options: SecretDiscoveryOptions
     // A client names itself in its first request only.
     let client: Node | undefined;
     let due: number | undefined;
-    const stirred = changes(node, clock, () => due, context.signal);
+    const stirred = changes(node, clock, () => due, context.signal, ofIdentities(node, context.caller));
     for await (const event of merged<Request | undefined>(requests, stirred)) {
       client ??= event?.node;
       if (event !== undefined && !session.request(event)) continue;

@@ -1,7 +1,8 @@
 import type { PeerCredentials } from '#rpc';
 import type { CallContext } from '#wire';
 import { type AgentNode, type Entitlement, firstExpiry } from '../node.ts';
-import { changes } from './changes.ts';
+import type { Touched } from '../resources.ts';
+import { changes, ofIdentities } from './changes.ts';
 
 export interface State<T> {
   readonly message: T;
@@ -19,12 +20,13 @@ export function stated<T>(
   context: CallContext<PeerCredentials>,
   look: (entitled: readonly [Entitlement, ...Entitlement[]]) => Promise<State<T>> | State<T>,
 ): AsyncGenerator<T> {
-  return followed(node, context.signal, async () => {
+  const lookAnew = async (): Promise<State<T>> => {
     const entitled = await node.entitled(context.caller);
     const state = await look(entitled);
     const due = Math.min(state.due ?? Number.POSITIVE_INFINITY, firstExpiry(entitled));
     return { ...state, due };
-  });
+  };
+  return followed(node, context.signal, lookAnew, ofIdentities(node, context.caller));
 }
 
 /** A stream of whole states: at once, then whenever what `look` sees has changed. Ends with what `look` throws. */
@@ -32,10 +34,11 @@ export async function* followed<T>(
   node: AgentNode,
   signal: AbortSignal,
   look: () => Promise<State<T>>,
+  isConcerned?: (touched: Touched) => boolean,
 ): AsyncGenerator<T> {
   let seen: State<T> | undefined;
   const due = (): number | undefined => (Number.isFinite(seen?.due) ? seen?.due : undefined);
-  for await (const _ of changes(node, node.options.clock, due, signal)) {
+  for await (const _ of changes(node, node.options.clock, due, signal, isConcerned)) {
     const before: State<T> | undefined = seen;
     seen = await look();
     if (seen.fingerprint !== before?.fingerprint) yield seen.message;
