@@ -28,7 +28,7 @@ export function authoritySubject(serial: Buffer, unit?: string): Buffer {
   ]);
 }
 
-export const SERIAL_BYTES = 16;
+const SERIAL_BYTES = 16;
 
 /** 127 random bits: positive and never longer than 20 bytes (RFC 5280 §4.1.2.2). */
 export function serialNumber(random: Random): Buffer {

@@ -1,4 +1,4 @@
-import { type Clock, Fault, type Random } from '#kernel';
+import { type Clock, Fault, pooledRandom, type Random } from '#kernel';
 import {
   type SpiffeId,
   type TrustDomain,
@@ -11,8 +11,7 @@ import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
-import { backdateMillis, LEAF_SUBJECT } from './profile.ts';
-import { SerialNumbers } from './serial-numbers.ts';
+import { backdateMillis, LEAF_SUBJECT, serialNumber } from './profile.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import type { Slot } from './slot.ts';
 
@@ -49,14 +48,14 @@ interface Signed {
 /** Issues X509-SVIDs in three steps: say what it will be, sign, validate what was made as a relying party would. */
 export class X509Issuer {
   readonly #options: IssuerOptions;
-  readonly #serials: SerialNumbers;
+  readonly #random: Random;
   readonly #checks: SignatureChecks;
   #bundle: AuthorityBundle | undefined;
   #bundles: X509BundleSet = new Map();
 
   constructor(options: IssuerOptions) {
     this.#options = options;
-    this.#serials = new SerialNumbers(options.random);
+    this.#random = pooledRandom(options.random);
     this.#checks = new SignatureChecks(options.keyManager);
   }
 
@@ -83,7 +82,7 @@ export class X509Issuer {
     const now = clock.now();
     const notBefore = Math.max(now - backdateMillis(request.ttlSeconds), authority.notBefore);
     const notAfter = Math.min(now + request.ttlSeconds * 1000, ...active.chain.map((one) => one.notAfter));
-    const serial = this.#serials.next();
+    const serial = serialNumber(this.#random);
     const scheme = KEY_USE[active.keyType].certificate;
     const tbs = encodeSignedPart({
       kind: 'leaf',

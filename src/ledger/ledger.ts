@@ -26,7 +26,13 @@ interface Head {
   readonly hash: string;
 }
 
-type Written = Omit<LedgerRecord, 'index' | 'hash'>;
+type Unplaced = Omit<LedgerRecord, 'index' | 'hash'>;
+
+interface Written {
+  readonly record: Unplaced;
+  /** Its id was drawn a moment ago: the ledger cannot hold it yet. */
+  readonly isNew: boolean;
+}
 
 interface Batch {
   readonly receipts: Written[];
@@ -66,13 +72,21 @@ export class Ledger {
    * calls while a write is under way shares the next one. Throws `LIMIT_EXCEEDED` for a receipt that is too large, before anything is written.
    */
   async append(receipts: readonly Receipt[]): Promise<number> {
-    if (receipts.length === 0) return 0;
-    const wanted = receipts.map(written);
-    this.#waiting.receipts.push(...wanted);
-    const { done } = this.#waiting;
+    await this.#add(receipts.map(written), false);
+    return receipts.length;
+  }
+
+  /** As `append`, for receipts whose ids the caller has just drawn at random: they are looked up only when the ledger says that it has one of them. */
+  async appendNew(receipts: readonly Receipt[]): Promise<void> {
+    await this.#add(receipts.map(written), true);
+  }
+
+  async #add(records: readonly Unplaced[], isNew: boolean): Promise<void> {
+    if (records.length === 0) return;
+    const { receipts, done } = this.#waiting;
+    for (const record of records) receipts.push({ record, isNew });
     this.#writing ??= this.#write();
     await done.promise;
-    return receipts.length;
   }
 
   /** Every receipt of the transaction that a txn or receipt id belongs to. */
@@ -117,7 +131,7 @@ export class Ledger {
 
   async #append(receipts: readonly Written[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const { records, heads } = await this.#chain(receipts);
+      const { records, heads } = await this.#chain(receipts, attempt > 1);
       if (records.length === 0) return;
       try {
         await this.#store.append(records);
@@ -131,19 +145,19 @@ export class Ledger {
     }
   }
 
-  async #chain(receipts: readonly Written[]): Promise<{ records: LedgerRecord[]; heads: Map<string, Head> }> {
+  /** `lookUp`: also what is new, for the ledger has refused some of it. */
+  async #chain(
+    receipts: readonly Written[],
+    lookUp: boolean,
+  ): Promise<{ records: LedgerRecord[]; heads: Map<string, Head> }> {
     const heads = new Map<string, Head>();
     const records: LedgerRecord[] = [];
-    for (const [trustDomain, some] of Map.groupBy(receipts, (receipt) => receipt.trustDomain)) {
+    for (const [trustDomain, some] of Map.groupBy(receipts, ({ record }) => record.trustDomain)) {
       // An id is a trust domain's own: another one's receipt of the same id must not suppress it.
-      const ids = new Set(
-        await this.#store.known(
-          trustDomain,
-          some.map(({ receiptId }) => receiptId),
-        ),
-      );
+      const asked = some.filter(({ isNew }) => lookUp || !isNew).map(({ record }) => record.receiptId);
+      const ids = new Set(asked.length === 0 ? [] : await this.#store.known(trustDomain, asked));
       let head = this.#heads.get(trustDomain) ?? (await this.#head(trustDomain));
-      for (const receipt of some) {
+      for (const { record: receipt } of some) {
         if (ids.has(receipt.receiptId)) continue;
         ids.add(receipt.receiptId);
         const record = { ...receipt, index: head.index, hash: hashRecord(head.hash, receipt.body) };
@@ -181,7 +195,7 @@ export function hashRecord(previous: string, body: string): string {
   return createHash('sha256').update(Buffer.from(previous, 'hex')).update(body, 'utf8').digest('hex');
 }
 
-function written(receipt: Receipt): Written {
+function written(receipt: Receipt): Unplaced {
   const body = JSON.stringify(receipt);
   if (Buffer.byteLength(body) > LIMITS.receiptBytes.value)
     throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');

@@ -125,7 +125,7 @@ export class Agents {
     const log = tokenLog(trustDomain);
     const expiresAt = clock.now() + ttlSeconds * 1000;
     const created: JoinToken = { token, trustDomain, expiresAt, ...(alias === undefined ? {} : { alias }) };
-    await logs.commit([log], () => {
+    await logs.commitTogether([log], () => {
       if (logs.find(log, 'JoinToken', token) !== undefined)
         throw new Fault('ALREADY_EXISTS', 'a join token of this name exists already');
       return {
@@ -160,7 +160,7 @@ export class Agents {
   async redeemJoinToken(token: string, agent: AgentRecord, receipts = NONE): Promise<void> {
     const { logs } = this.#options;
     const [tokens, agents] = [tokenLog(agent.trustDomain), agentLog(agent.trustDomain)];
-    const { receipts: pending } = await logs.commit([tokens, agents], () => {
+    const { receipts: pending } = await logs.commitTogether([tokens, agents], () => {
       this.#liveToken(agent.trustDomain, token);
       const changes = new Map<string, readonly Change[]>([
         [tokens, [{ kind: 'JoinToken', key: token, body: null }]],
@@ -173,7 +173,7 @@ export class Agents {
 
   async #commit(trustDomain: string, receipts: AgentReceipts, plan: () => readonly Change[]): Promise<void> {
     const log = agentLog(trustDomain);
-    const { receipts: pending } = await this.#options.logs.commit([log], () => ({
+    const { receipts: pending } = await this.#options.logs.commitTogether([log], () => ({
       changes: new Map([[log, plan()]]),
       receipts,
     }));

@@ -31,6 +31,22 @@ interface Held {
   readonly kinds: Map<StoredKind, Map<string, StoredResource>>;
 }
 
+/** What plans say of each log, by kind and key: the last word on each. */
+type Planned = ReadonlyMap<string, ReadonlyMap<string, Change>>;
+
+/** Somebody who waits for a commit. */
+interface Member {
+  readonly plan: () => LogPlan;
+  readonly done: PromiseWithResolvers<Committed>;
+}
+
+interface Said extends Committed {
+  readonly member: Member;
+}
+
+/** So many share one transaction at most. */
+const MOST_TOGETHER = 256;
+
 /** A commit that loses this often to others fails: each loss is another's success, so this bounds the wait and nothing else. */
 const ATTEMPTS = 500;
 
@@ -42,6 +58,10 @@ export class Logs {
   readonly #doubters = new Set<(names: readonly string[]) => void>();
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #delivered = new Set<string>();
+  /** By the logs that they wait for. */
+  readonly #waiting = new Map<string, Member[]>();
+  /** While plans are asked: what those before say. */
+  #planned: Planned | undefined;
   #fault: Fault | undefined;
 
   private constructor(store: Store) {
@@ -70,11 +90,15 @@ export class Logs {
   }
 
   find(log: string, kind: StoredKind, key: string): StoredResource | undefined {
+    const change = this.#planned?.get(log)?.get(nameOf(kind, key));
+    if (change !== undefined) return this.#asPlanned(log, change);
     return this.#held.get(log)?.kinds.get(kind)?.get(key);
   }
 
   list(log: string, kind: StoredKind): Iterable<StoredResource> {
-    return this.#held.get(log)?.kinds.get(kind)?.values() ?? [];
+    const held = this.#held.get(log)?.kinds.get(kind)?.values() ?? [];
+    const planned = this.#planned?.get(log);
+    return planned === undefined ? held : this.#listPlanned(log, kind, { held, planned });
   }
 
   count(log: string, kind: StoredKind): number {
@@ -97,28 +121,29 @@ export class Logs {
    * holds every log that the plan reads or writes: they stand still meanwhile. Whatever `plan` throws is thrown.
    */
   commit(names: readonly string[], plan: () => LogPlan): Promise<Committed> {
-    return this.#exclusive(names, async () => {
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const { changes, receipts } = plan();
-        const logs = [...changes].filter(([, some]) => some.length > 0);
-        if (logs.length === 0) return { committed: [], receipts: [] };
-        const committed = logs.map(([log, some]) => ({ log, revision: this.revision(log) + 1, changes: some }));
-        const pending = receipts?.(committed) ?? [];
-        const delivered = [...this.#delivered];
-        const written = await this.#write(names, {
-          logs: committed.map(({ log, revision, changes }) => ({ log, expected: revision - 1, changes })),
-          receipts: pending,
-          delivered,
-        });
-        if (written) {
-          for (const id of delivered) this.#delivered.delete(id);
-          for (const one of committed) this.#apply(one);
-          return { committed, receipts: pending };
-        }
-        for (const name of names) await this.#catchUp(name);
-      }
-      throw new Fault('STORE_CONTENDED', 'others changed the same state all the time');
-    });
+    const member = newMember(plan);
+    void this.#exclusive(names, () => this.#commitAll(names, [member]));
+    return member.done.promise;
+  }
+
+  /**
+   * As `commit`, for plans that read the state by `find` and `list` alone. Those that wait for the same logs share a transaction and its revision: each is
+   * asked on what the plans before it say. One that throws is left out; what the store refuses is refused to all.
+   */
+  commitTogether(names: readonly string[], plan: () => LogPlan): Promise<Committed> {
+    const place = names.join('\n');
+    const member = newMember(plan);
+    const waiting = this.#waiting.get(place);
+    if (waiting !== undefined && waiting.length < MOST_TOGETHER) waiting.push(member);
+    else {
+      const members = [member];
+      this.#waiting.set(place, members);
+      void this.#exclusive(names, () => {
+        if (this.#waiting.get(place) === members) this.#waiting.delete(place);
+        return this.#commitAll(names, members);
+      });
+    }
+    return member.done.promise;
   }
 
   /** Writes receipts of no change, which wait for the ledger as those of a commit do. Of one id the first is kept. */
@@ -141,6 +166,80 @@ export class Logs {
   /** Brings a log to what the store holds. */
   follow(log: string): Promise<void> {
     return this.#exclusive([log], () => this.#catchUp(log));
+  }
+
+  async #commitAll(names: readonly string[], members: readonly Member[]): Promise<void> {
+    let open = members;
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const { said, changes } = this.#plan(open);
+        // Whoever has its answer is not asked again.
+        open = said.map(({ member }) => member);
+        if (open.length === 0) return;
+        const committed = [...changes].map(([log, some]) => this.#next(log, [...some.values()]));
+        const delivered = [...this.#delivered];
+        const logs = committed.map(({ log, revision, changes }) => ({ log, expected: revision - 1, changes }));
+        const receipts = said.flatMap((one) => one.receipts);
+        if (await this.#write(names, { logs, receipts, delivered })) {
+          for (const id of delivered) this.#delivered.delete(id);
+          for (const one of committed) this.#apply(one);
+          for (const { member, ...one } of said) member.done.resolve(one);
+          return;
+        }
+        for (const name of names) await this.#catchUp(name);
+      }
+      throw new Fault('STORE_CONTENDED', 'others changed the same state all the time');
+    } catch (error) {
+      for (const { done } of open) done.reject(error);
+    }
+  }
+
+  /** Asks every plan, each on what those before it say; who throws or says nothing has its answer. Nobody else reads meanwhile: this never waits. */
+  #plan(members: readonly Member[]): { readonly said: readonly Said[]; readonly changes: Planned } {
+    const changes = new Map<string, Map<string, Change>>();
+    this.#planned = changes;
+    const said: Said[] = [];
+    try {
+      for (const member of members) {
+        try {
+          const one = this.#ask(member);
+          if (one.committed.length === 0) member.done.resolve(one);
+          else said.push({ ...one, member });
+          for (const { log, changes: some } of one.committed) merge(changes, log, some);
+        } catch (error) {
+          member.done.reject(error);
+        }
+      }
+    } finally {
+      this.#planned = undefined;
+    }
+    return { said, changes };
+  }
+
+  #ask({ plan }: Member): Committed {
+    const { changes, receipts } = plan();
+    const committed = [...changes].filter(([, some]) => some.length > 0).map(([log, some]) => this.#next(log, some));
+    return { committed, receipts: committed.length === 0 ? [] : (receipts?.(committed) ?? []) };
+  }
+
+  #next(log: string, changes: readonly Change[]): LogCommitted {
+    return { log, revision: this.revision(log) + 1, changes };
+  }
+
+  #asPlanned(log: string, { kind, key, body }: Change): StoredResource | undefined {
+    return body === null ? undefined : { log, kind, key, body, revision: this.revision(log) + 1 };
+  }
+
+  *#listPlanned(
+    log: string,
+    kind: StoredKind,
+    { held, planned }: { readonly held: Iterable<StoredResource>; readonly planned: ReadonlyMap<string, Change> },
+  ): Generator<StoredResource> {
+    for (const resource of held) if (!planned.has(nameOf(kind, resource.key))) yield resource;
+    for (const change of planned.values()) {
+      const resource = change.kind === kind ? this.#asPlanned(log, change) : undefined;
+      if (resource !== undefined) yield resource;
+    }
   }
 
   /** A store that fails may have committed all the same: what it holds is the answer. */
@@ -206,12 +305,29 @@ export interface Committed {
   readonly receipts: readonly PendingReceipt[];
 }
 
+function newMember(plan: () => LogPlan): Member {
+  return { plan, done: Promise.withResolvers() };
+}
+
+function merge(changes: Map<string, Map<string, Change>>, log: string, more: readonly Change[]): void {
+  let some = changes.get(log);
+  if (some === undefined) {
+    some = new Map();
+    changes.set(log, some);
+  }
+  for (const change of more) some.set(nameOf(change.kind, change.key), change);
+}
+
+function nameOf(kind: StoredKind, key: string): string {
+  return `${kind}\n${key}`;
+}
+
 /** Changes grouped by revision; a snapshot as the one revision that leads from what is held to it. */
 function revisionsOf(log: string, since: Since, held: Held['kinds'] | undefined): readonly LogCommitted[] {
   if (since.kind === 'snapshot') {
-    const wanted = new Set(since.resources.map(({ kind, key }) => `${kind}\n${key}`));
+    const wanted = new Set(since.resources.map(({ kind, key }) => nameOf(kind, key)));
     const gone = [...(held ?? [])].flatMap(([kind, some]) =>
-      [...some.keys()].filter((key) => !wanted.has(`${kind}\n${key}`)).map((key) => ({ kind, key, body: null })),
+      [...some.keys()].filter((key) => !wanted.has(nameOf(kind, key))).map((key) => ({ kind, key, body: null })),
     );
     const changed = since.resources.filter(
       ({ kind, key, revision }) => held?.get(kind)?.get(key)?.revision !== revision,

@@ -1,5 +1,5 @@
 import { newSpan, newTxn, type Receipt } from '#chain';
-import { type Clock, type Random, randomHex } from '#kernel';
+import { type Clock, pooledRandom, type Random, randomHex } from '#kernel';
 import type { Ledger } from '#ledger';
 import type { Committed, PendingReceipt, ReceiptOutlet } from '#registry';
 import type { RevocationResource } from '#wire';
@@ -16,12 +16,12 @@ export class Recorder implements ReceiptOutlet {
   constructor(ledger: Ledger, clock: Clock, random: Random) {
     this.#ledger = ledger;
     this.#clock = clock;
-    this.#random = random;
+    this.#random = pooledRandom(random);
   }
 
   /** Durable when it returns: what could not be recorded did not happen, the caller sees the fault. */
   async note(...noted: readonly Noted[]): Promise<void> {
-    await this.#ledger.append(noted.map((one) => this.#complete(one)));
+    await this.#ledger.appendNew(noted.map((one) => this.#complete(one)));
   }
 
   /** Receipts for the transaction of the change that they tell of (`Registry`): durable with it, or not at all. */

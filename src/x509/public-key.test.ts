@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { faultCode, isFault } from '#kernel';
 import { readPublicKey } from './public-key.ts';
@@ -39,6 +39,14 @@ test('rejects a point that is not on the curve', () => {
   const wrong = Buffer.from(spki('prime256v1'));
   wrong[wrong.length - 1] = (wrong.at(-1) ?? 0) ^ 1;
   assert.equal(code(wrong), 'DER_INVALID');
+});
+
+test('a P-256 key that is opened by its point is the key of its encoding', () => {
+  const key = spki('prime256v1');
+  const read = readPublicKey(key);
+  assert.ok(read.equals(createPublicKey({ key, format: 'der', type: 'spki' })));
+  assert.ok(read.export({ type: 'spki', format: 'der' }).equals(key));
+  assert.equal(read.asymmetricKeyDetails?.namedCurve, 'prime256v1');
 });
 
 test('rejects bytes after the key', () => {

@@ -15,6 +15,11 @@ export function readPublicKey(spki: Buffer): KeyObject {
 }
 
 function readUnseenKey(spki: Buffer): KeyObject {
+  const point = findP256Point(spki);
+  return point === undefined ? readAnyKey(spki) : (openPoint(point) ?? readAnyKey(spki));
+}
+
+function readAnyKey(spki: Buffer): KeyObject {
   const bytes = keyBytes(spki);
   const key = openPublicKey(spki);
   if (!isAccepted(key, bytes)) {
@@ -52,6 +57,27 @@ function keyBytes(spki: Buffer): Buffer {
   const bytes = readBitBytes(body.read(TAG.bitString));
   body.end();
   return bytes;
+}
+
+/** Everything of a P-256 key but its uncompressed point: there is one way to write it. */
+const P256_HEAD = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
+const P256_POINT_BYTES = 65;
+
+/** Most keys are of this kind, and their point is opened for less than their encoding. */
+function findP256Point(spki: Buffer): Buffer | undefined {
+  const at = P256_HEAD.length - 1;
+  return spki.length === at + P256_POINT_BYTES && spki.subarray(0, at + 1).equals(P256_HEAD)
+    ? spki.subarray(at)
+    : undefined;
+}
+
+/** Undefined for a point that is not on the curve, and where Node reads no raw keys. */
+function openPoint(key: Buffer): KeyObject | undefined {
+  try {
+    return createPublicKey({ key, format: 'raw-public', asymmetricKeyType: 'ec', namedCurve: 'P-256' });
+  } catch {
+    return undefined;
+  }
 }
 
 function openPublicKey(spki: Buffer): KeyObject {

@@ -5,6 +5,9 @@ import { openPostgres } from '#plugins/store/postgres';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
 import { type AgentRecord, type PendingReceipt, Registry, type ResourceChange } from '#registry';
 
+/** Tokens that are redeemed at once. */
+export const TOGETHER: readonly string[] = ['node-1', 'node-2', 'node-3', 'node-4'];
+
 export type StoreSays = (line: string) => void;
 
 interface Ports {
@@ -39,11 +42,11 @@ export async function openPlace(place: string, ports: Ports) {
     await store.close();
     await ledgerStore.close();
   };
-  return { registry, ledger, store, close, entry, agent, receipt };
+  return { registry, ledger, store, close, entry, agent, agentOf, receipt };
 }
 
-const agent: AgentRecord = {
-  id: 'spiffe://bank-a/spire/agent/join_token/token',
+const agentOf = (token: string): AgentRecord => ({
+  id: `spiffe://bank-a/spire/agent/join_token/${token}`,
   trustDomain: 'bank-a',
   attestationType: 'join_token',
   selectors: [],
@@ -51,7 +54,8 @@ const agent: AgentRecord = {
   banned: false,
   serial: '01',
   expiresAt: 1,
-};
+});
+const agent = agentOf('token');
 
 function entry(id: string): ResourceChange {
   const [spiffeId, parentId] = [`spiffe://bank-a/${id}`, 'spiffe://bank-a/node/local'];

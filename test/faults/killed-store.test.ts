@@ -8,7 +8,7 @@ import pg from 'pg';
 import { silentLog, systemClock, systemRandom } from '#kernel';
 import { startPostgres } from '#plugins/postgres';
 import type { ResourceChange } from '#registry';
-import { openPlace } from './killed-store.place.ts';
+import { openPlace, TOGETHER } from './killed-store.place.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'killed-'));
 const postgres = await startPostgres({ dir: join(directory, 'pg'), log: silentLog });
@@ -45,7 +45,7 @@ async function postgresPlace(): Promise<string> {
 async function prepared(place: string): Promise<string> {
   const { registry, entry, close } = await openPlace(place, ports);
   await registry.commit('bank-a', [domain, entry('old')], 'test');
-  await registry.createJoinToken('bank-a', 3600, undefined, 'token');
+  for (const token of ['token', ...TOGETHER]) await registry.createJoinToken('bank-a', 3600, undefined, token);
   await close();
   return place;
 }
@@ -68,28 +68,29 @@ function play(place: string, killAt: number): Promise<readonly string[]> {
 
 /** Whatever was acknowledged stands, once; what was not stands whole or not at all; what follows goes on from there. */
 async function judge(place: string, said: readonly string[], where: string): Promise<void> {
-  const { registry, ledger, store, entry, agent, close } = await openPlace(place, ports);
+  const { registry, ledger, store, entry, agentOf, close } = await openPlace(place, ports);
   const receipts = new Map<string, number>();
   for (const { action = '' } of await ledger.recent(1000)) receipts.set(action, (receipts.get(action) ?? 0) + 1);
-  const stands = {
-    entry: registry.findEntry('bank-a', 'new') !== undefined,
-    token: registry.findAgent(agent.id) !== undefined,
-    removal: registry.findEntry('bank-a', 'old') === undefined,
-  };
-  for (const [what, action] of [
-    ['entry', 'put new'],
-    ['token', 'attest'],
-    ['removal', 'remove old'],
+  const isAgent = (token: string): boolean => registry.findAgent(agentOf(token).id) !== undefined;
+  const entryStands = registry.findEntry('bank-a', 'new') !== undefined;
+  const removalStands = registry.findEntry('bank-a', 'old') === undefined;
+  for (const [what, action, stands] of [
+    ['entry', 'put new', entryStands],
+    ['token', 'attest', isAgent('token')],
+    ...TOGETHER.map((token) => [token, `attest ${token}`, isAgent(token)] as const),
+    ['removal', 'remove old', removalStands],
   ] as const) {
-    if (said.includes(`ack ${what}`)) assert.ok(stands[what], `${where}: ${what} was acknowledged and is lost`);
-    assert.equal(receipts.get(action) ?? 0, stands[what] ? 1 : 0, `${where}: receipts of ${what}`);
+    if (said.includes(`ack ${what}`)) assert.ok(stands, `${where}: ${what} was acknowledged and is lost`);
+    assert.equal(receipts.get(action) ?? 0, stands ? 1 : 0, `${where}: receipts of ${what}`);
   }
-  const token = await registry.peekJoinToken('bank-a', 'token').then(
-    () => true,
-    () => false,
-  );
-  assert.equal(token, !stands.token, `${where}: the token is used exactly when its agent exists`);
-  assert.equal(registry.revision('bank-a'), 1 + Number(stands.entry) + Number(stands.removal), where);
+  for (const token of ['token', ...TOGETHER]) {
+    const isLeft = await registry.peekJoinToken('bank-a', token).then(
+      () => true,
+      () => false,
+    );
+    assert.equal(isLeft, !isAgent(token), `${where}: a token is used exactly when its agent exists`);
+  }
+  assert.equal(registry.revision('bank-a'), 1 + Number(entryStands) + Number(removalStands), where);
   for (const { brokenAt } of await ledger.verify()) assert.equal(brokenAt, undefined, where);
   assert.deepEqual(await registry.commit('bank-a', [entry('after')], 'test').then(({ changes }) => changes.length), 1);
   await registry.close();

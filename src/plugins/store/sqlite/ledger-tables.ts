@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LedgerRecord } from '#ledger';
 import { type Migration, numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
 
@@ -16,9 +16,13 @@ export const LEDGER_MIGRATIONS: readonly Migration[] = [(database) => database.e
 /** Ledgers in one SQLite file. Every call blocks for the length of a transaction. */
 export class LedgerTables {
   readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #known: StatementSync;
 
   constructor(file: string) {
     this.#database = openDatabase(file, LEDGER_MIGRATIONS);
+    this.#insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)');
+    this.#known = this.#database.prepare('SELECT 1 FROM record WHERE trust_domain = ? AND receipt_id = ?');
   }
 
   last(trustDomain: string): LedgerRecord | undefined {
@@ -26,16 +30,14 @@ export class LedgerTables {
   }
 
   append(records: readonly LedgerRecord[]): void {
-    const insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)');
     transaction(this.#database, () => {
       for (const { trustDomain, index, receiptId, txn, body, hash } of records)
-        insert.run(trustDomain, index, receiptId, txn, body, hash);
+        this.#insert.run(trustDomain, index, receiptId, txn, body, hash);
     });
   }
 
   known(trustDomain: string, receiptIds: readonly string[]): readonly string[] {
-    const find = this.#database.prepare('SELECT 1 FROM record WHERE trust_domain = ? AND receipt_id = ?');
-    return receiptIds.filter((id) => find.get(trustDomain, id) !== undefined);
+    return receiptIds.filter((id) => this.#known.get(trustDomain, id) !== undefined);
   }
 
   find(id: string): readonly LedgerRecord[] {

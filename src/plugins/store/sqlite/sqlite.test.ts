@@ -206,6 +206,20 @@ test('a receipt is written once, whoever reports it how often', () =>
     assert.notEqual(result?.head, EMPTY_HEAD);
   }));
 
+test('a receipt that says to be new and is in the ledger is written once all the same, and those beside it too', () =>
+  inDirectory(async (directory) => {
+    const ledger = new Ledger(await SqliteLedgerStore.open(join(directory, 'ledger.db')));
+    await ledger.appendNew([receipt('1')]);
+    await Promise.all([
+      ledger.appendNew([receipt('1'), receipt('2')]),
+      ledger.append([receipt('2'), receipt('3')]),
+      ledger.appendNew([receipt('4')]),
+    ]);
+    assert.deepEqual((await ledger.recent(10)).map(({ id }) => Number(id)).sort(), [1, 2, 3, 4]);
+    const [result] = await ledger.verify();
+    assert.equal(result?.brokenAt, undefined);
+  }));
+
 test('a receipt of one trust domain cannot suppress one of another by taking its id', () =>
   inDirectory(async (directory) => {
     const ledger = new Ledger(await SqliteLedgerStore.open(join(directory, 'ledger.db')));
