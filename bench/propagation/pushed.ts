@@ -8,6 +8,7 @@ const SETTINGS = Buffer.from('00000604000000000000047fffffff', 'hex');
 const SETTINGS_ACK = Buffer.from('000000040100000000', 'hex');
 const WINDOW = Buffer.from('00000408000000000' + '07fff0000', 'hex');
 const TYPE = { data: 0, headers: 1, settings: 4, ping: 6 } as const;
+const NONE = Buffer.alloc(0);
 const NAME = `/${AgentSyncDefinition.fullName}/Sync`;
 
 export interface Pushing {
@@ -45,7 +46,7 @@ export class PushedStream {
   }
 
   #request(): Buffer {
-    const request = { trustDomain: this.#trustDomain, protocolVersion: 1, revision: this.revision };
+    const request = { trustDomain: this.#trustDomain, protocolVersion: 1, revision: this.revision, digest: NONE };
     return frame(TYPE.data, 0, encodeFrame(SyncRequest.encode(request).finish()));
   }
 

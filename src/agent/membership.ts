@@ -296,7 +296,7 @@ export class Membership implements Closeable {
     this.#restart = () => ended.abort();
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
     const renewal = this.#keepRenewed(client, identity, signal, () => ended.abort());
-    const acknowledgements = new Acknowledgements(this.name, signal);
+    const acknowledgements = new Acknowledgements(this.name, this.resources.held(), signal);
     let isSilent = false;
     const heartbeat = new Heartbeat(this.#options.clock, () => {
       isSilent = true;

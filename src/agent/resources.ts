@@ -1,5 +1,12 @@
 import { SpiffeId } from '#spiffe';
-import { type BundleResource, compareEntries, type EntryResource, isSequenceText, type ResourceKind } from '#wire';
+import {
+  type BundleResource,
+  compareEntries,
+  type EntryResource,
+  isSequenceText,
+  type ResourceKind,
+  stateDigest,
+} from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { EntryIndex } from './entry-index.ts';
 
@@ -59,6 +66,12 @@ export class Resources {
     }
     this.revision = update.revision;
     return { unread, touched: { kinds, entries } };
+  }
+
+  /** What the server is told of it when a stream opens. */
+  held(): { readonly revision: bigint; readonly digest: Uint8Array } {
+    const { revision } = this;
+    return { revision, digest: revision === 0n ? Buffer.alloc(0) : stateDigest(this.#held.values()) };
   }
 
   /** What is of one of these kinds, as it came. */

@@ -11,6 +11,7 @@ export {
   setFederatedBundle,
   takeFetchedBundle,
 } from './federated-bundle.ts';
+export type { PastResource } from './history.ts';
 export { journalLog, keyLog } from './log-names.ts';
 export { MemoryStore } from './memory-store.ts';
 export {

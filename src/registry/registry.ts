@@ -7,6 +7,7 @@ import { Draft, type PlannedChange } from './draft.ts';
 import { isLive } from './entry.ts';
 import { type EntryFilter, filterEntries } from './entry-filter.ts';
 import { EntryIndex, type HeldEntry } from './entry-index.ts';
+import { History, type PastResource } from './history.ts';
 import { stateLog, trustDomainOf } from './log-names.ts';
 import { type LogCommitted, Logs } from './logs.ts';
 import type { PendingReceipt, ResourceChange, Store, StoredResource, Use } from './store.ts';
@@ -66,6 +67,7 @@ export class Registry implements Closeable {
   readonly #options: RegistryOptions;
   readonly #logs: Logs;
   readonly #entries = new Map<string, EntryIndex>();
+  readonly #histories = new Map<string, History>();
   readonly #agents: Agents;
   readonly #uses: UseTracker;
   readonly #listeners = new Set<(committed: Committed) => void>();
@@ -82,7 +84,10 @@ export class Registry implements Closeable {
     this.#uses = new UseTracker(options.store, options.clock);
     const { clock, random } = options;
     this.#agents = new Agents({ logs, clock, random, delivered: (receipts) => this.#deliver(receipts) });
-    for (const log of logs.names()) for (const entry of logs.list(log, 'Entry')) this.#index(entry);
+    for (const log of logs.names()) {
+      for (const entry of logs.list(log, 'Entry')) this.#index(entry);
+      this.#histories.set(log, new History(logs.revision(log)));
+    }
     logs.onCommit((committed) => this.#take(committed));
     logs.onDoubt((names) => {
       for (const name of names) this.#follow(name);
@@ -113,6 +118,11 @@ export class Registry implements Closeable {
 
   revision(trustDomain: string): number {
     return this.#logs.revision(stateLog(trustDomain));
+  }
+
+  /** What has changed since a revision, as it was then; undefined for one of which this server does not know. */
+  changedSince(trustDomain: string, revision: number): readonly PastResource[] | undefined {
+    return this.#histories.get(trustDomain)?.since(revision);
   }
 
   /** Resources of a kind, of one trust domain or of all. The caller names the shape that `#wire` gives for the kind. */
@@ -398,7 +408,17 @@ export class Registry implements Closeable {
       if (entry === undefined) this.#entries.get(trustDomain)?.remove(key);
       else this.#index(entry);
     }
+    this.#historyOf(trustDomain).note(log);
     for (const listener of this.#listeners) listener(toCommitted(log));
+  }
+
+  #historyOf(trustDomain: string): History {
+    let history = this.#histories.get(trustDomain);
+    if (history === undefined) {
+      history = new History(0);
+      this.#histories.set(trustDomain, history);
+    }
+    return history;
   }
 
   #index(resource: StoredResource): void {

@@ -105,7 +105,8 @@ test('streams go both ways and end with the fault of the server', () =>
   withServer(async (path) => {
     const client = createClient(AgentSyncDefinition, { socketPath: path });
     const requests = async function* (): AsyncGenerator<SyncRequest> {
-      for (const revision of [1n, 2n, 13n]) yield { trustDomain: 'bank-a', protocolVersion: 1, revision };
+      for (const revision of [1n, 2n, 13n])
+        yield { trustDomain: 'bank-a', protocolVersion: 1, revision, digest: Buffer.alloc(0) };
     };
     const seen: bigint[] = [];
     await assert.rejects(

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ManualClock, systemRandom } from '#kernel';
 import { type AgentRecord, MemoryStore, Registry, type ResourceChange } from '#registry';
+import { stateDigest } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { AgentView } from './agent-view.ts';
 
@@ -158,3 +159,149 @@ function toChange(change: RandomChange): ResourceChange {
   const { id, parent, as, selector } = change;
   return entry(id, parent, { spiffeId: `spiffe://bank-a/${as}`, selectors: [selector] });
 }
+
+/** What an agent says when it comes back with this. */
+const claimOf = (held: Held, revision: number) => ({
+  revision: BigInt(revision),
+  digest: stateDigest(
+    [...held.resources].map(([place, json]) => {
+      const [kind = '', key = ''] = place.split(' ');
+      return { kind, key, json };
+    }),
+  ),
+});
+const first = (registry: Registry, claim: Parameters<AgentView['first']>[0]): ResourceUpdate => {
+  const view = new AgentView(registry, agent, () => undefined);
+  const update = view.first(claim);
+  view.close();
+  return update;
+};
+const whole = (registry: Registry): Held => {
+  const held = new Held();
+  held.take(new AgentView(registry, agent, () => undefined).next());
+  return held;
+};
+
+test('an agent that comes back is sent what has changed since, proven by the digest of what it holds', async () => {
+  const registry = await open();
+  await registry.commit('bank-a', [entry('a', agent.id), entry('b', agent.id), bundle('peer', 1)]);
+  const held = whole(registry);
+  const claim = claimOf(held, registry.revision('bank-a'));
+  const nothing = first(registry, claim);
+  assert.deepEqual([nothing.full, held.take(nothing)], [false, []]);
+  await registry.commit('bank-a', [entry('a', agent.id, { hint: 'x' }), entry('other', 'spiffe://bank-a/node/other')]);
+  await registry.commit('bank-a', [gone('Entry', 'b'), entry('c', agent.id), gone('Bundle', 'peer')]);
+  // It came and went while nobody was here.
+  await registry.commit('bank-a', [entry('d', agent.id), gone('Entry', 'other')]);
+  await registry.commit('bank-a', [gone('Entry', 'd')]);
+  const update = first(registry, claim);
+  assert.deepEqual(
+    [update.full, held.take(update)],
+    [false, ['Entry a', 'Entry c', 'Entry b', 'Bundle peer']],
+    'others’ entries are not even named',
+  );
+  assert.deepEqual(held.sorted(), whole(registry).sorted());
+});
+
+test('a view that began with what had changed goes on with what changes', async () => {
+  const registry = await open();
+  await registry.commit('bank-a', [entry('a', agent.id)]);
+  const held = whole(registry);
+  const view = new AgentView(registry, agent, () => undefined);
+  held.take(view.first(claimOf(held, registry.revision('bank-a'))));
+  assert.equal(view.next(), undefined);
+  await registry.commit('bank-a', [gone('Entry', 'a'), entry('b', agent.id)]);
+  assert.deepEqual(held.take(view.next()), ['Entry b', 'Entry a']);
+  assert.deepEqual(held.sorted(), whole(registry).sorted());
+});
+
+test('everything is sent to who claims a revision that is unknown or to come, other contents of it, or has no digest', async () => {
+  const registry = await open();
+  await registry.commit('bank-a', [entry('a', agent.id)]);
+  const held = whole(registry);
+  const known = claimOf(held, registry.revision('bank-a'));
+  await registry.commit('bank-a', [entry('b', agent.id)]);
+  const foreign = new Held();
+  foreign.take(first(registry, { revision: 0n, digest: Buffer.alloc(0) }));
+  foreign.resources.set(
+    'Entry a',
+    JSON.stringify({ ...(entry('a', agent.id).body as object), hint: 'of another store' }),
+  );
+  for (const [why, claim] of [
+    ['to come', { ...known, revision: known.revision + 5n }],
+    ['beyond what a number holds', { ...known, revision: 2n ** 64n - 1n }],
+    ['of another revision', { ...known, revision: known.revision + 1n }],
+    ['no digest', { ...known, digest: Buffer.alloc(0) }],
+    ['a digest cut off', { ...known, digest: known.digest.subarray(0, 16) }],
+    [
+      'the same revision of another store, such as a backup that was restored',
+      claimOf(foreign, registry.revision('bank-a')),
+    ],
+  ] as const) {
+    const update = first(registry, claim);
+    assert.equal(update.full, true, why);
+    const took = new Held();
+    took.take(update);
+    assert.deepEqual(took.sorted(), whole(registry).sorted(), why);
+  }
+  assert.equal(first(registry, known).full, false);
+});
+
+test('another server of the same store, or the same one started again, takes an agent up where nothing has changed since it began', async () => {
+  const store = new MemoryStore();
+  const server = () => Registry.open({ store, clock: new ManualClock(), random: systemRandom });
+  const one = await server();
+  await one.commit('bank-a', [domain('bank-a'), entry('a', agent.id)]);
+  const before = claimOf(whole(one), one.revision('bank-a'));
+  await one.commit('bank-a', [entry('b', agent.id)]);
+  const held = whole(one);
+  const claim = claimOf(held, one.revision('bank-a'));
+  const other = await server();
+  assert.equal(first(other, claim).full, false);
+  assert.equal(first(other, before).full, true, 'it does not know what was then');
+  // What one of them writes, the other takes over with what stood there before.
+  await one.commit('bank-a', [entry('c', agent.id), gone('Entry', 'a')]);
+  const deadline = Date.now() + 5000;
+  while (other.revision('bank-a') < one.revision('bank-a')) {
+    assert.ok(Date.now() < deadline);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const update = first(other, claim);
+  assert.equal(update.full, false);
+  held.take(update);
+  assert.deepEqual(held.sorted(), whole(one).sorted());
+});
+
+test('whenever an agent goes and whenever it comes back, it holds in the end what one that is new is sent', async () => {
+  let deltas = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.boolean(), fc.array(randomChange, { maxLength: 3 })), { maxLength: 12 }),
+      async (steps) => {
+        const registry = await open();
+        const held = whole(registry);
+        let at = registry.revision('bank-a');
+        for (const [comesBack, step] of steps) {
+          await registry
+            .commit('bank-a', (draft) => {
+              for (const change of step)
+                try {
+                  draft.add('bank-a', toChange(change));
+                } catch {
+                  // As above.
+                }
+            })
+            .catch(() => undefined);
+          if (!comesBack) continue;
+          const update = first(registry, claimOf(held, at));
+          if (!update.full) deltas++;
+          held.take(update);
+          at = registry.revision('bank-a');
+          assert.deepEqual(held.sorted(), whole(registry).sorted());
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert.ok(deltas > 100, `${deltas} deltas`);
+});

@@ -1,5 +1,5 @@
-import type { AgentRecord, Committed, CommittedChange, HeldEntry, Registry } from '#registry';
-import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
+import type { AgentRecord, Committed, CommittedChange, HeldEntry, PastResource, Registry } from '#registry';
+import { type EntryResource, type ResourceKind, stateDigest, type TrustDomainResource } from '#wire';
 import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { bodyJson } from './body-json.ts';
 
@@ -13,6 +13,13 @@ const SHARED: readonly ResourceKind[] = [
   'CedarPolicy',
   'Revocation',
 ];
+
+/** What an agent says that it holds. */
+export interface Claim {
+  readonly revision: bigint;
+  /** `stateDigest` of it; empty: everything is to be sent. */
+  readonly digest: Uint8Array;
+}
 
 /**
  * What one agent sees of its trust domain, as it was last sent to it. Commits say what may have changed; the next update holds what has.
@@ -43,6 +50,37 @@ export class AgentView {
 
   close(): void {
     this.#stop();
+  }
+
+  /**
+   * The first update, in place of `next`: what has changed since the revision that the agent holds, where this server knows what the agent had
+   * to hold then and the digest proves that this is it; else everything. Other histories of the same revisions, such as a restored backup's,
+   * other parents, lost updates: none of them has the digest.
+   */
+  first({ revision, digest }: Claim): ResourceUpdate {
+    const whole = this.next() ?? this.#empty(true);
+    const past = this.#registry.changedSince(this.#agent.trustDomain, Number(revision));
+    if (digest.length === 0 || past === undefined) return whole;
+    const now = new Map(
+      whole.upserts.map(({ kind, key, bodyJson }) => [placeOf(kind, key), { kind, key, json: bodyJson }]),
+    );
+    const then = new Map(now);
+    for (const { kind, key, body } of past)
+      if (this.#wasSeen(kind, body)) then.set(placeOf(kind, key), { kind, key, json: bodyJson(body) });
+      else then.delete(placeOf(kind, key));
+    if (!stateDigest(then.values()).equals(digest)) return whole;
+    return {
+      ...whole,
+      full: false,
+      upserts: whole.upserts.filter(({ kind, key, bodyJson }) => then.get(placeOf(kind, key))?.json !== bodyJson),
+      removals: [...then].filter(([place]) => !now.has(place)).map(([, { kind, key }]) => ({ kind, key })),
+    };
+  }
+
+  /** As far as it can be told by the parents of now: where it cannot, the digest is another. */
+  #wasSeen(kind: PastResource['kind'], body: unknown): boolean {
+    if (body === null) return false;
+    return kind !== 'Entry' || this.#parents.has((body as EntryResource).parentId);
   }
 
   /** The first call gives everything; later calls give what changed, or undefined when nothing of it concerns this agent. */
@@ -153,7 +191,7 @@ export class AgentView {
   }
 
   #share(kind: ResourceKind, key: string): void {
-    this.#shared.set(`${kind}\n${key}`, { kind, key });
+    this.#shared.set(placeOf(kind, key), { kind, key });
   }
 
   #list(kind: ResourceKind) {
@@ -168,6 +206,10 @@ export class AgentView {
     const { trustDomain } = this.#agent;
     return { trustDomain, revision: BigInt(this.#registry.revision(trustDomain)), full, upserts: [], removals: [] };
   }
+}
+
+function placeOf(kind: string, key: string): string {
+  return `${kind}\n${key}`;
 }
 
 function put(update: ResourceUpdate, kind: ResourceKind, key: string, body: unknown): void {

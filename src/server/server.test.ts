@@ -143,7 +143,9 @@ test('an agent attests, sees its entries and nobody else’s, and gets certifica
   withHouse(async (house) => {
     const agent = await attest(house);
     const client = await dial(house, 'bank-a', agent);
-    for await (const { update } of client.sync(once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n }))) {
+    for await (const { update } of client.sync(
+      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) }),
+    )) {
       const keys = (kind: string) => (update?.upserts ?? []).filter((one) => one.kind === kind).map(({ key }) => key);
       assert.equal(update?.full, true);
       assert.deepEqual(keys('Entry').length, 2);
@@ -230,7 +232,9 @@ test('a change is pushed to the agent as a delta', () =>
   withHouse(async (house) => {
     const client = await dial(house, 'bank-a', await attest(house));
     let updates = 0;
-    for await (const { update } of client.sync(once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n }))) {
+    for await (const { update } of client.sync(
+      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) }),
+    )) {
       if (update === undefined) continue;
       if (++updates === 1)
         await house.admin.apply({ documentsJson: [JSON.stringify(entry('new-service'))], dryRun: false });
@@ -395,8 +399,8 @@ test('the revision that an agent has acknowledged is shown while its stream is o
     const client = await dial(house, 'bank-a', agent);
     const applied = Promise.withResolvers<bigint>();
     async function* requests() {
-      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: 0n };
-      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: await applied.promise };
+      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) };
+      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: await applied.promise, digest: Buffer.alloc(0) };
       await new Promise(() => {});
     }
     const connected = async () => (await house.admin.status({})).trustDomains[0]?.connected ?? [];

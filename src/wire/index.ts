@@ -34,3 +34,4 @@ export {
   type SequenceText,
   writeSequence,
 } from './sequence.ts';
+export { type DigestedResource, stateDigest } from './state-digest.ts';

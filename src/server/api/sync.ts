@@ -143,7 +143,7 @@ async function* attestByStream(
       : { challenge: undefined, result: toAttested(state, step.svid) };
 }
 
-/** The agent's view at once, then what each commit changes in it; between, the pulse. */
+/** The agent's view at once, or what has changed in it since the agent was here, then what each commit changes in it; between, the pulse. */
 async function* sync(
   state: State,
   requests: AsyncIterable<SyncRequest>,
@@ -162,6 +162,7 @@ async function* sync(
   const pulses = new Pulses(state.options.clock, state.health, state.trustDomain(agent.trustDomain), () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
   try {
+    yield { update: view.first(first.value), pulse: undefined };
     while (!signal.aborted) {
       const update = view.next();
       if (update !== undefined) yield { update, pulse: undefined };

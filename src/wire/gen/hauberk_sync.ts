@@ -62,6 +62,11 @@ export interface SyncRequest {
   protocolVersion: number;
   /** The revision that the agent holds (first message: to resume from, 0 for nothing; later messages: applied). */
   revision: bigint;
+  /**
+   * First message: digest of what the agent holds (src/wire/state-digest.ts). A server that knows what it had to hold at this revision, and
+   * that this is it, sends what has changed since; else, and without a digest, everything.
+   */
+  digest: Uint8Array;
 }
 
 export interface SyncResponse {
@@ -578,7 +583,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
 };
 
 function createBaseSyncRequest(): SyncRequest {
-  return { trustDomain: "", protocolVersion: 0, revision: 0n };
+  return { trustDomain: "", protocolVersion: 0, revision: 0n, digest: new Uint8Array(0) };
 }
 
 export const SyncRequest: MessageFns<SyncRequest> = {
@@ -594,6 +599,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(24).uint64(message.revision);
+    }
+    if (message.digest.length !== 0) {
+      writer.uint32(34).bytes(message.digest);
     }
     return writer;
   },
@@ -633,6 +641,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             }
 
             message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.digest = reader.bytes();
             continue;
           }
         }
