@@ -160,8 +160,12 @@ test('attack: answers that nobody reads hold the part of their user, and no more
     // A window of nothing: each answer stays in the server.
     const deaf = settings([4, 0]);
     const peers = Array.from({ length: 6 }, () => peer(deaf));
+    for (const one of peers) {
+      one.send(request(1, CHECK), data(1, SMALL, FLAG.end));
+      await one.until(({ type }) => type === TYPE.headers);
+    }
     for (const one of peers)
-      for (let stream = 1; stream < 200; stream += 2) one.send(request(stream, WATCH), data(stream, SMALL, FLAG.end));
+      for (let stream = 3; stream < 200; stream += 2) one.send(request(stream, WATCH), data(stream, SMALL, FLAG.end));
     for (const one of peers) assert.ok((await one.until(isRefusal)) !== undefined);
     assert.equal(await honest(), undefined);
   }));
