@@ -1,23 +1,30 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '#rpc';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface House {
   readonly socket: string;
   /** Of the agent. */
   readonly pid: number;
+  readonly server: { readonly pid: number; readonly sync: Address; readonly spire: Address };
   stop(): Promise<void>;
 }
 
 const NODE = 'local';
 const TRUST_DOMAIN = 'bank-a';
-const DOCUMENTS = [
-  { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: TRUST_DOMAIN }, spec: {} },
+const documents = (spireApi: Address) => [
+  { apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: TRUST_DOMAIN }, spec: { spireApi } },
   {
     apiVersion: 'hauberk.dev/v1',
     kind: 'Entry',
@@ -34,13 +41,14 @@ const DOCUMENTS = [
 export async function startHouse(): Promise<House> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'));
   const adminSocket = join(directory, 'server.sock');
-  const server = await start<{ sync: { host: string; port: number } }>(directory, 'server', {
+  const spire = await freePort();
+  const server = await start<{ sync: Address }>(directory, 'server', {
     dataDir: join(directory, 'server'),
     adminSocket,
     sync: { host: '127.0.0.1', port: 0 },
   });
   const admin = createClient(AdminDefinition, { socketPath: adminSocket });
-  await admin.apply({ documentsJson: DOCUMENTS.map((one) => JSON.stringify(one)), dryRun: false });
+  await admin.apply({ documentsJson: documents(spire).map((one) => JSON.stringify(one)), dryRun: false });
   const spiffeId = `spiffe://${TRUST_DOMAIN}/node/${NODE}`;
   const { token } = await admin.createJoinToken({ trustDomain: TRUST_DOMAIN, ttlSeconds: 60, spiffeId });
   const { bundleJson } = await admin.getBundle({ trustDomain: TRUST_DOMAIN });
@@ -57,12 +65,21 @@ export async function startHouse(): Promise<House> {
   return {
     socket: sockets.workloadSocket,
     pid: agent.pid,
+    server: { pid: server.pid, sync: server.ready.sync, spire },
     stop: async () => {
       await agent.stop();
       await server.stop();
       rmSync(directory, { recursive: true });
     },
   };
+}
+
+async function freePort(): Promise<Address> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port }: AddressInfo = Object(probe.address());
+  await new Promise((resolve) => probe.close(resolve));
+  return { host: '127.0.0.1', port };
 }
 
 async function start<Ready>(directory: string, name: 'server' | 'agent', settings: unknown) {

@@ -34,7 +34,7 @@ export const LIMITS = {
   attestationSeconds: { value: 60, why: 'the attestation of one node, challenge and answer included' },
   messageSeconds: { value: 60, why: 'from the first byte of a gRPC message to its last' },
   connectionFreeBytes: {
-    value: 32 * 1024,
+    value: 48 * 1024,
     why: 'bytes that the calls of one connection hold before they count for its user or address',
   },
   unixHeldBytes: { value: 256 * 1024 * 1024, why: 'bytes that the calls at one Unix socket hold together' },

@@ -14,7 +14,7 @@ const ENDED = new Fault('UPSTREAM_UNAVAILABLE', 'the call has ended');
 const OK = { 'grpc-status': '0' } as const;
 
 /** What an open call costs beside its headers and messages: the stream of `node:http2`, its handler, their promises. */
-const CALL_BYTES = 8 * 1024;
+const CALL_BYTES = 16 * 1024;
 
 /** How long a client may take to end a request that has been answered. */
 const LET_GO_MILLIS = 1000;
