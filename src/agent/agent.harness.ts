@@ -37,8 +37,9 @@ const documents = [
 
 export interface House {
   readonly server: RunningServer;
-  /** Closes the server and starts it again, on the same port and data. */
-  restart(): Promise<void>;
+  /** Closes the server and starts it again, on the same port, and on the same data where no other is named. */
+  restart(dataDir?: string): Promise<void>;
+  readonly dataDir: string;
   /** Deletes the entry of bank-a whose id is `spiffe://bank-a/<name>`. */
   removeEntry(name: string): Promise<void>;
   /** A fresh join token and the bundle of a trust domain. */
@@ -70,9 +71,9 @@ export async function withHouse(
     let server = await startServer({ ...options, sync: { host: '127.0.0.1', port: 0 } });
     life.defer(() => server.close());
     const { sync } = server;
-    const restart = async (): Promise<void> => {
+    const restart = async (dataDir = options.dataDir): Promise<void> => {
       await server.close();
-      server = await startServer({ ...options, sync });
+      server = await startServer({ ...options, dataDir, sync });
     };
     const admin = life.own(connectAdmin(server.adminSocket));
     await admin.apply({ documentsJson: documents.map((one) => JSON.stringify(one)), dryRun: false });
@@ -110,7 +111,19 @@ export async function withHouse(
         .find(({ spiffeId }) => spiffeId === `spiffe://bank-a/${name}`);
       await admin.delete({ kind: 'Entry', trustDomain: 'bank-a', key: found.id });
     };
-    await run({ removeEntry, server, admin, supervisor, socket, adminSocket, workload, restart, joinMaterial });
+    const { dataDir } = options;
+    await run({
+      dataDir,
+      removeEntry,
+      server,
+      admin,
+      supervisor,
+      socket,
+      adminSocket,
+      workload,
+      restart,
+      joinMaterial,
+    });
   } finally {
     await life.close();
     rmSync(directory, { recursive: true });

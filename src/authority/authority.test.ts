@@ -83,6 +83,19 @@ test('F-1: the next CA is in the bundle before it signs, and every SVID verifies
   await authority.close();
 });
 
+test('the sequence of the bundle goes on from what was published, also on a journal that a backup brought back', async () => {
+  const clock = new ManualClock();
+  const [keys, journal] = [new MemoryKeyManager(), memoryJournal()];
+  const first = await newAuthority(clock, keys, journal);
+  await first.close();
+  const published = first.bundle().sequence + 1000;
+  const restored = await newAuthority(clock, keys, journal, { sequenceFloor: published });
+  assert.deepEqual(restored.bundle(), { ...first.bundle(), sequence: published });
+  await restored.prepare('x509');
+  assert.ok(restored.bundle().sequence > published);
+  await restored.close();
+});
+
 test('heals at once when the clock jumped past the CA', async () => {
   const clock = new ManualClock();
   const authority = await newAuthority(clock);

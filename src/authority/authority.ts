@@ -23,7 +23,7 @@ export interface AuthorityOptions {
   readonly random: Random;
   /** Of CAs and of the keys that sign tokens. */
   readonly caTtlSeconds: number;
-  /** The bundle's sequence goes on from here when the journal is new, so that it never falls. */
+  /** The bundle's sequence goes on from here at the least, also where the journal is new or was restored from a backup: it never falls. */
   readonly sequenceFloor?: number;
   /** Signs the CAs of this authority; absent: they sign themselves. */
   readonly upstream?: UpstreamAuthority;

@@ -365,7 +365,9 @@ export class KeySlots implements Closeable {
     const record = await this.#options.journal.load();
     if (record === undefined || record.version === this.#version) return;
     const slots = record.slots.map(fromJournal);
-    const { version, sequence, upstream, appended = [] } = record;
+    const { version, upstream, appended = [] } = record;
+    // A journal that a backup brought back is behind what was published, and the next bundle must not be.
+    const sequence = Math.max(record.sequence, this.#options.sequenceFloor ?? 0);
     await this.#lookForKeys(slots);
     this.#version = version;
     this.#contents = { slots, upstream, appended };

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuthorityJournal, KeyManager, KeyType, UpstreamAuthority } from '#authority';
-import { type Clock, Fault, type Random, Secret } from '#kernel';
+import type { Clock, Random } from '#kernel';
 import { AwsKmsKeyManager, sharedCredentials } from '#plugins/key-manager/aws-kms';
 import { DiskKeyManager, diskJournal } from '#plugins/key-manager/disk';
 import { MemoryKeyManager } from '#plugins/key-manager/memory';
@@ -11,6 +10,7 @@ import { SpireUpstreamAuthority } from '#plugins/upstream-authority/spire';
 import type { Store } from '#registry';
 import type { TrustDomain } from '#spiffe';
 import type { AuthorityConfig } from './authority-config.ts';
+import { readPassphrase } from './passphrase.ts';
 import { storeJournal } from './store-journal.ts';
 
 /** What an authority stands on. */
@@ -72,11 +72,11 @@ async function openKeyManager(
     case 'memory':
       return new MemoryKeyManager();
     case 'disk': {
-      const passphrase = keys.passphraseFile === undefined ? undefined : await readSecret(keys.passphraseFile);
+      const passphrase = keys.passphraseFile === undefined ? undefined : await readPassphrase(keys.passphraseFile);
       return DiskKeyManager.open(directory, passphrase === undefined ? {} : { passphrase });
     }
     case 'store':
-      return StoreKeyManager.open(store, trustDomain, await readSecret(keys.passphraseFile));
+      return StoreKeyManager.open(store, trustDomain, await readPassphrase(keys.passphraseFile));
     case 'aws-kms': {
       const { region, endpoint, group, credentialsFile, profile } = keys;
       return new AwsKmsKeyManager({
@@ -96,14 +96,4 @@ async function adoptDiskJournal(journal: AuthorityJournal, file: string): Promis
   if ((await journal.load()) !== undefined) return;
   const record = await diskJournal(file).load();
   if (record !== undefined) await journal.save({ ...record, version: 1 }, 0);
-}
-
-async function readSecret(file: string): Promise<Secret> {
-  try {
-    const text = (await readFile(file, 'utf8')).replace(/\r?\n$/, '');
-    if (text !== '') return new Secret(text);
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${file} cannot be read`, { cause });
-  }
-  throw new Fault('CONFIG_UNREADABLE', `${file} is empty`);
 }

@@ -3,6 +3,10 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { Fault } from '#kernel';
 import type { ArchiveRow } from '#plugins/store/sqlite';
+import type { KeyRow } from './backup-keys.ts';
+
+/** What a line of a backup holds. */
+export type BackupRow = ArchiveRow | KeyRow;
 
 /** The first line of a backup. Files of another format are refused. */
 const FORMAT = 1;
@@ -14,7 +18,7 @@ interface End {
   readonly sha256: string;
 }
 
-const TABLES: ReadonlySet<unknown> = new Set(['revision', 'resource', 'last_use', 'receipt', 'record']);
+const TABLES: ReadonlySet<unknown> = new Set(['revision', 'resource', 'last_use', 'receipt', 'record', 'seal', 'key']);
 const FLUSH_BYTES = 1 << 20;
 const LINE_CHARACTERS = 64 << 20;
 
@@ -22,7 +26,7 @@ const LINE_CHARACTERS = 64 << 20;
  * Writes rows as lines of JSON to a file that its owner alone may read; it has its name when it is whole. Returns how many rows it has.
  * Throws `ALREADY_EXISTS`, `DIRECTORY_UNWRITABLE`.
  */
-export async function writeBackup(path: string, rows: AsyncIterable<ArchiveRow>, createdAt: string): Promise<number> {
+export async function writeBackup(path: string, rows: AsyncIterable<BackupRow>, createdAt: string): Promise<number> {
   const staging = `${path}.new`;
   await assertAbsent(path);
   const file = await create(staging);
@@ -40,7 +44,7 @@ export async function writeBackup(path: string, rows: AsyncIterable<ArchiveRow>,
 }
 
 /** Reads a backup twice: first that it is whole and unchanged, then its rows. Throws `BACKUP_INVALID`, `CONFIG_UNREADABLE`. */
-export async function* readBackup(path: string): AsyncGenerator<ArchiveRow> {
+export async function* readBackup(path: string): AsyncGenerator<BackupRow> {
   const rows = await assertWhole(path);
   let left = rows;
   let first = true;
@@ -50,7 +54,7 @@ export async function* readBackup(path: string): AsyncGenerator<ArchiveRow> {
   }
 }
 
-async function writeLines(file: FileHandle, rows: AsyncIterable<ArchiveRow>, createdAt: string): Promise<number> {
+async function writeLines(file: FileHandle, rows: AsyncIterable<BackupRow>, createdAt: string): Promise<number> {
   const digest = createHash('sha256');
   let [waiting, count] = [`${JSON.stringify({ hauberk: 'backup', format: FORMAT, createdAt })}\n`, 0];
   const flush = async (): Promise<void> => {
@@ -92,11 +96,11 @@ function assertHeader(line: string): void {
     throw new Fault('BACKUP_INVALID', `the backup is of format ${String(format)}; this version reads ${FORMAT}`);
 }
 
-function parseRow(line: string): ArchiveRow {
+function parseRow(line: string): BackupRow {
   const row = readJson(line);
   if (!TABLES.has(Object(row).table)) throw new Fault('BACKUP_INVALID', 'the backup holds a row of an unknown table');
   // Whole by its digest: written by `writeBackup`.
-  return row as ArchiveRow;
+  return row as BackupRow;
 }
 
 function readJson(line: string): unknown {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
-import { faultCode, silentLog, systemClock, systemRandom } from '#kernel';
+import { faultCode, Secret, silentLog, systemClock, systemRandom } from '#kernel';
 import { startPostgres } from '#plugins/postgres';
 import type { BundleResource } from '#wire';
 import { backup, restore, upgrade } from './backup.ts';
@@ -28,7 +30,7 @@ after(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-type Place = Pick<ServerConfig, 'dataDir' | 'store'>;
+type Place = Pick<ServerConfig, 'dataDir' | 'store' | 'authority'>;
 let made = 0;
 const path = (name: string): string => join(directory, `${made++}-${name}`);
 const rejects = (promise: Promise<unknown>, code: string) =>
@@ -92,7 +94,7 @@ async function filled(): Promise<{ readonly place: Place; readonly file: string;
     const now = await told(state);
     await state.registry.close();
     // The server runs on while it is copied.
-    assert.ok((await backup(place, file, 'now')) > 5);
+    assert.ok((await backup(place, file, { createdAt: 'now' })) > 5);
     return now;
   });
   return { place, file, before };
@@ -104,10 +106,10 @@ test('a backup restores what there was, in the other kind of store and back; tok
   const text = readFileSync(file, 'utf8');
   assert.doesNotMatch(text, /secret-token|PRIVATE KEY/);
   const shared = onPostgres(place.dataDir);
-  assert.equal(await restore(shared, file), text.split('\n').length - 3);
+  assert.equal((await restore(shared, file)).rows, text.split('\n').length - 3);
   assert.deepEqual(await withState(shared, told), before);
   const again = path('backup');
-  await backup(shared, again, 'later');
+  await backup(shared, again, { createdAt: 'later' });
   await rejects(restore(shared, again), 'ALREADY_EXISTS');
 
   const moved = { dataDir: path('data') };
@@ -143,10 +145,10 @@ test('a backup that was cut, changed or is something else is refused, and leaves
     const [spoiled, place] = [path('spoiled'), { dataDir: path('data') }];
     writeFileSync(spoiled, bad);
     await assert.rejects(restore(place, spoiled), (error) => faultCode(error) === code, what);
-    assert.deepEqual(readdirSync(place.dataDir), [], what);
+    assert.deepEqual(existsSync(place.dataDir) ? readdirSync(place.dataDir) : [], [], what);
   }
   await rejects(restore({ dataDir: path('data') }, path('missing')), 'CONFIG_UNREADABLE');
-  await rejects(backup({ dataDir: path('nothing') }, path('backup'), 'now'), 'NOT_FOUND');
+  await rejects(backup({ dataDir: path('nothing') }, path('backup'), { createdAt: 'now' }), 'NOT_FOUND');
 });
 
 test('a backup whose ledger was rewritten does not restore, even with a digest that fits', async () => {
@@ -155,10 +157,81 @@ test('a backup whose ledger was rewritten does not restore, even with a digest t
   attacker.exec(`UPDATE record SET body = replace(body, 'ALLOWED', 'POLICY_DENIED') WHERE position = 1`);
   attacker.close();
   const file = path('backup');
-  await backup(place, file, 'now');
+  await backup(place, file, { createdAt: 'now' });
   const target = { dataDir: path('data') };
   await rejects(restore(target, file), 'LEDGER_CORRUPT');
   assert.deepEqual(readdirSync(target.dataDir), []);
+});
+
+test('private keys are in a backup when they are asked for, sealed; they stand again as they stood, or nothing does', async () => {
+  const { place } = await filled();
+  const keys = new Secret('of the backup');
+  const file = path('backup');
+  await backup(place, file, { createdAt: 'now', keys });
+  const text = readFileSync(file, 'utf8');
+  assert.doesNotMatch(text, /PRIVATE KEY/);
+  const files = (dataDir: string) =>
+    readdirSync(join(dataDir, 'keys', 'bank-a')).map((name) => [
+      name,
+      readFileSync(join(dataDir, 'keys', 'bank-a', name), 'utf8'),
+    ]);
+  const target = { dataDir: path('data') };
+  for (const [options, code] of [
+    [{}, 'ARGUMENT_INVALID'],
+    [{ keys: new Secret('another') }, 'KEY_UNREADABLE'],
+  ] as const) {
+    await rejects(restore(target, file, options), code);
+    assert.ok(!existsSync(join(target.dataDir, 'registry.db')) && !existsSync(join(target.dataDir, 'keys')));
+  }
+  const { keys: count } = await restore(target, file, { keys });
+  assert.equal(count, files(place.dataDir).length);
+  assert.ok(count >= 2);
+  assert.deepEqual(files(target.dataDir), files(place.dataDir));
+  for (const [name = ''] of files(target.dataDir))
+    assert.equal(statSync(join(target.dataDir, 'keys', 'bank-a', name)).mode & 0o777, 0o600);
+  const bundle = async (of: Place) =>
+    (await withState(of, async (state) => state.trustDomain('bank-a').bundle())).x509Authorities;
+  assert.deepEqual(await bundle(target), await bundle(place));
+});
+
+test('keys of a backup are left where they are on demand, and never put beside others or where the store is refused', async () => {
+  const { place } = await filled();
+  const keys = new Secret('of the backup');
+  const file = path('backup');
+  await backup(place, file, { createdAt: 'now', keys });
+  const without = { dataDir: path('data') };
+  assert.equal((await restore(without, file, { withoutKeys: true })).keys, 0);
+  assert.ok(!existsSync(join(without.dataDir, 'keys')));
+  const used = { dataDir: path('data') };
+  mkdirSync(join(used.dataDir, 'keys', 'bank-b'), { recursive: true });
+  await rejects(restore(used, file, { keys }), 'ALREADY_EXISTS');
+  assert.deepEqual(readdirSync(used.dataDir), ['keys']);
+  // Its store is full: the keys do not come alone.
+  rmSync(join(without.dataDir, 'keys'), { recursive: true, force: true });
+  await rejects(restore(without, file, { keys }), 'ALREADY_EXISTS');
+  assert.ok(!readdirSync(without.dataDir).some((name) => name.startsWith('keys')));
+  const kept = { keys: { kind: 'memory' } } as const;
+  await rejects(backup({ ...place, authority: kept }, path('backup'), { createdAt: 'now', keys }), 'ARGUMENT_INVALID');
+});
+
+test('a key that was moved to another name in the backup does not open, whatever its digest says', async () => {
+  const { place } = await filled();
+  const keys = new Secret('of the backup');
+  const file = path('backup');
+  await backup(place, file, { createdAt: 'now', keys });
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n').slice(0, -1);
+  const swapped = lines.map((line) => line.replace('"path":"bank-a/', '"path":"bank-b/'));
+  const escaping = lines.map((line) => line.replace('"path":"bank-a/', '"path":"../../bank-a/'));
+  for (const changed of [swapped, escaping]) {
+    assert.notDeepEqual(changed, lines);
+    const text = `${changed.join('\n')}\n`;
+    const end = { rows: changed.length - 1, sha256: createHash('sha256').update(text).digest('hex') };
+    const forged = path('forged');
+    writeFileSync(forged, `${text}${JSON.stringify({ end })}\n`);
+    const target = { dataDir: path('data') };
+    await rejects(restore(target, forged, { keys }), 'BACKUP_INVALID');
+    assert.deepEqual(existsSync(target.dataDir) ? readdirSync(target.dataDir) : [], []);
+  }
 });
 
 test('an older store is upgraded beside a copy of it, and cannot be copied before', async () => {
@@ -167,17 +240,17 @@ test('an older store is upgraded beside a copy of it, and cannot be copied befor
   await rejects(upgrade(place), 'NOT_FOUND');
   await withState(place, async () => undefined);
   for (const name of ['registry', 'ledger']) copyFileSync(join(old, `${name}-1.db`), join(place.dataDir, `${name}.db`));
-  await rejects(backup(place, path('backup'), 'now'), 'STORE_SCHEMA_OLDER');
+  await rejects(backup(place, path('backup'), { createdAt: 'now' }), 'STORE_SCHEMA_OLDER');
   const [registry, ledger] = await upgrade(place);
   assert.deepEqual([registry?.from, registry?.to, ledger?.from, ledger?.to], [1, 2, 1, 1]);
   const copy = new DatabaseSync(registry?.copy ?? '', { readOnly: true });
   assert.equal(copy.prepare('SELECT count(*) AS n FROM agent').get()?.n, 1);
   copy.close();
   assert.equal((await upgrade(place))[0]?.copy, undefined);
-  assert.ok((await backup(place, path('backup'), 'now')) > 5);
+  assert.ok((await backup(place, path('backup'), { createdAt: 'now' })) > 5);
   const newer = new DatabaseSync(join(place.dataDir, 'registry.db'));
   newer.exec('PRAGMA user_version = 99');
   newer.close();
   await rejects(upgrade(place), 'STORE_SCHEMA_NEWER');
-  await rejects(backup(place, path('backup'), 'now'), 'STORE_SCHEMA_NEWER');
+  await rejects(backup(place, path('backup'), { createdAt: 'now' }), 'STORE_SCHEMA_NEWER');
 });
