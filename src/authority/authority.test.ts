@@ -17,6 +17,7 @@ import {
   verifyWitSvid,
   verifyX509Svid,
 } from '#spiffe';
+import { parseCertificate } from '#x509';
 import { HOUR, id, newAuthority, newSpki, trustDomain } from './authority.harness.ts';
 import { Authority, journalContract, KEY_TYPES, keyManagerContract } from './index.ts';
 
@@ -39,6 +40,15 @@ test('issues an X509-SVID that verifies and that OpenSSL reads', async () => {
   assert.ok(
     read.verify(new X509Certificate(Buffer.from(authority.bundle().x509Authorities[0] ?? '', 'base64')).publicKey),
   );
+  await authority.close();
+});
+
+test('the serial that an issued certificate is known by is the one that is read from it, leading zeros or not', async () => {
+  const authority = await newAuthority(new ManualClock());
+  for (let turn = 0; turn < 40; turn++) {
+    const { chain, serial } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 60 });
+    assert.equal(serial, parseCertificate(chain[0] ?? Buffer.alloc(0)).serial);
+  }
   await authority.close();
 });
 

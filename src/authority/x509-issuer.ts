@@ -7,7 +7,7 @@ import {
   type X509BundleSet,
   x509Bundle,
 } from '#spiffe';
-import { encodeCertificate, encodeSignedPart, keyId } from '#x509';
+import { type Certificate, encodeCertificate, encodeSignedPart, keyId } from '#x509';
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
@@ -26,6 +26,7 @@ export interface IssueRequest {
 export interface IssuedX509Svid {
   /** DER, leaf first. */
   readonly chain: readonly Buffer[];
+  /** Lower-case hexadecimal magnitude, as `Certificate.serial`. */
   readonly serial: string;
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
@@ -40,7 +41,7 @@ export interface IssuerOptions {
 }
 
 interface Signed {
-  readonly issued: IssuedX509Svid;
+  readonly issued: Omit<IssuedX509Svid, 'serial'>;
   /** What the signature is over. */
   readonly signedPart: Buffer;
 }
@@ -64,9 +65,9 @@ export class X509Issuer {
     const { issued, signedPart } = await this.#sign(request, active);
     const checked = this.#checks.isDue(active, bundle);
     try {
-      await this.#revalidate(request, { issued, signedPart, checked }, { active, bundle });
+      const { serial } = await this.#revalidate(request, { issued, signedPart, checked }, { active, bundle });
       if (checked) this.#checks.held(active);
-      return issued;
+      return { ...issued, serial };
     } catch (cause) {
       this.#checks.failed(active);
       throw new Fault('IDENTITY_UNAVAILABLE', 'the certificate that was made does not verify, so it is not given out', {
@@ -101,19 +102,18 @@ export class X509Issuer {
     const isRoot = authority.issuerDer.equals(authority.subjectDer);
     const issued = {
       chain: isRoot ? [leaf] : [leaf, authority.der, ...above.map(({ der }) => der)],
-      serial: serial.toString('hex'),
       notBefore: whole(notBefore),
       notAfter: whole(notAfter),
     };
     return { issued, signedPart: tbs };
   }
 
-  /** The third step: whatever leaves here is accepted by the validator that relying parties use. */
+  /** The third step: whatever leaves here is accepted by the validator that relying parties use. Returns the leaf as they read it. */
   async #revalidate(
     request: IssueRequest,
     { issued, signedPart, checked }: Signed & { readonly checked: boolean },
     { active, bundle }: { readonly active: Slot; readonly bundle: AuthorityBundle },
-  ): Promise<void> {
+  ): Promise<Certificate> {
     const [leaf = Buffer.alloc(0)] = issued.chain;
     const [issuer] = active.chain;
     const chain = issued.chain.length === 1 ? [leaf] : [leaf, ...active.chain];
@@ -123,6 +123,7 @@ export class X509Issuer {
         ? await verifyX509SvidInPool(question)
         : verifyMadeX509Svid(question, { issuer, signedPart });
     if (!verified.id.equals(request.id) || !verified.leaf.spki.equals(request.publicKeySpki)) throw mismatch();
+    return verified.leaf;
   }
 
   #trusted(bundle: AuthorityBundle): X509BundleSet {

@@ -3,7 +3,7 @@ import { isReasonCode } from '#chain';
 import { type Clock, Fault } from '#kernel';
 import type { AgentRecord, Registry } from '#registry';
 import { SpiffeId } from '#spiffe';
-import { parseCertificate, verifyCertificateRequest } from '#x509';
+import { verifyCertificateRequest } from '#x509';
 import { Allowance } from './allowance.ts';
 import type { HostedTrustDomain } from './hosted-trust-domain.ts';
 import type { Recorder } from './recorder.ts';
@@ -70,8 +70,8 @@ export class Nodes {
     const node = await attestor.attest(attestation, signal);
     const id = agentId(trustDomain, type, node);
     assertAdmissible(node, this.#options.registry.findAgent(`${id}`));
-    const { chain, notAfter } = await this.#issue(id, spki);
-    const agent = this.#describe(id, type, node, { serial: serialOf(chain), expiresAt: notAfter });
+    const { chain, serial, notAfter } = await this.#issue(id, spki);
+    const agent = this.#describe(id, type, node, { serial, expiresAt: notAfter });
     const receipts = () =>
       this.#options.recorder.pending({
         ...allowed(agent, 'attest', type),
@@ -86,8 +86,8 @@ export class Nodes {
   /** A new certificate; the present one is good until the new one has been used. Throws `CSR_INVALID`. */
   async renew(agent: AgentRecord, presentedSerial: string, csr: Uint8Array): Promise<AgentSvid> {
     const { spki } = await verifyCertificateRequest(csr);
-    const { chain, notAfter } = await this.#issue(SpiffeId.parse(agent.id), spki);
-    const renewed = { serial: serialOf(chain), previousSerial: presentedSerial, expiresAt: notAfter };
+    const { chain, serial, notAfter } = await this.#issue(SpiffeId.parse(agent.id), spki);
+    const renewed = { serial, previousSerial: presentedSerial, expiresAt: notAfter };
     const { registry, recorder, clock } = this.#options;
     const changed = await registry.updateAgent(
       agent.id,
@@ -210,8 +210,4 @@ function agentId(trustDomain: string, type: string, { path }: AttestedNode): Spi
 
 function allowed({ trustDomain }: AgentRecord, action: string, proof: string) {
   return { kind: 'agent', trustDomain, effect: 'allow', code: 'ALLOWED', action, proof } as const;
-}
-
-function serialOf(chain: readonly Buffer[]): string {
-  return parseCertificate(chain[0] ?? Buffer.alloc(0)).serial;
 }
