@@ -21,6 +21,12 @@ export interface GrpcClientOptions {
 }
 
 const DEFAULT_TIMEOUT_MILLIS = 15_000;
+/** What a server may make us hold; gRPC pushes nothing. */
+const SESSION = {
+  maxSessionMemory: 10,
+  maxHeaderListPairs: 64,
+  settings: { enablePush: false, maxHeaderListSize: 64 * 1024 },
+} as const;
 
 /** Dials a Unix socket. */
 export function dialUnix(path: string): Promise<Duplex> {
@@ -82,7 +88,7 @@ class Connection {
 
   async #connect(): Promise<ClientHttp2Session> {
     const socket = await this.options.dial();
-    const session = connectHttp2('http://localhost', { createConnection: () => socket });
+    const session = connectHttp2('http://localhost', { createConnection: () => socket, ...SESSION });
     const forget = (): void => {
       this.#session = undefined;
     };

@@ -14,9 +14,13 @@ const NEAREST: Readonly<Record<number, string>> = {
   16: 'AGENT_NOT_ATTESTED',
 };
 
+const UNKNOWN = 2;
+
 /** The fault that a call's trailers report, or undefined for success. The server's own code comes in `hauberk-code`. */
 export function faultOfTrailers(trailers: IncomingHttpHeaders): Fault | undefined {
-  const status = Number(header(trailers, 'grpc-status') ?? '2');
+  const text = header(trailers, 'grpc-status') ?? '';
+  // Nothing but a number is success or the like: an empty field reads as zero.
+  const status = /^\d{1,3}$/.test(text) ? Number(text) : UNKNOWN;
   if (status === 0) return undefined;
   const code = header(trailers, 'hauberk-code') ?? NEAREST[status] ?? 'INTERNAL_ERROR';
   const message = decode(header(trailers, 'grpc-message') ?? '').replace(/^[A-Z_]+: /, '');
