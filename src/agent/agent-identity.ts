@@ -11,6 +11,7 @@ export interface AgentIdentity {
   readonly key: KeyObject;
   readonly chain: readonly Uint8Array[];
   readonly renewAt: number;
+  readonly notBefore: number;
   readonly notAfter: number;
 }
 
@@ -29,5 +30,5 @@ export function adoptIdentity({ agentId, key, chain, bundle, now, random }: Issu
   const { id, leaf, notAfter } = verifyX509Svid({ chain, bundles, at: now, purpose: 'client' });
   if (`${id}` !== agentId || !id.path.startsWith('/spire/agent/') || !leaf.spki.equals(spkiOf(key)))
     throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else than the certificate of this agent');
-  return { id: agentId, key, chain, notAfter, renewAt: rotateAt(now, notAfter, random) };
+  return { id: agentId, key, chain, notBefore: leaf.notBefore, notAfter, renewAt: rotateAt(now, notAfter, random) };
 }

@@ -18,7 +18,8 @@ function world(limit: number) {
       issue: async () => {
         if (state.fails) throw new Fault('IDENTITY_UNAVAILABLE', 'away');
         state.issued++;
-        return { spiffeId: one.spiffeId, renewAt: clock.now() + 1000, notAfter: clock.now() + 2000 };
+        const now = clock.now();
+        return { spiffeId: one.spiffeId, renewAt: now + 1000, notBefore: now - 300_000, notAfter: now + 2000 };
       },
     });
   return { clock, state, cache, get };
@@ -49,6 +50,20 @@ test('while nothing can be issued the old one is given until it expires, unless 
   await assert.rejects(get(one, '', 'void'), unavailable);
   clock.advance(1000);
   await assert.rejects(get(one), unavailable);
+});
+
+test('clock set back: what is still valid is given while nothing can be issued, what is of the future is not', async () => {
+  const { clock, state, get } = world(10);
+  const one = entry('one');
+  await get(one);
+  state.fails = true;
+  clock.jump(-300_000);
+  assert.ok(await get(one));
+  clock.jump(-1);
+  await assert.rejects(get(one), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');
+  state.fails = false;
+  assert.ok(await get(one));
+  assert.equal(state.issued, 2);
 });
 
 test('beyond the limit the least recently used go; what somebody still holds is found again', async () => {

@@ -6,6 +6,8 @@ export interface Issued {
   readonly spiffeId: string;
   /** Milliseconds. */
   readonly renewAt: number;
+  /** Before this nobody accepts it: it is of the future when the clock was set back. */
+  readonly notBefore: number;
   readonly notAfter: number;
 }
 
@@ -73,8 +75,8 @@ export class IssuedCache<T extends Issued> {
     } catch (error) {
       const at = this.#options.clock.now();
       const old = cached?.value;
-      if (old === undefined || judged === 'void' || old.spiffeId !== wanted.entry.spiffeId || at >= old.notAfter)
-        throw error;
+      if (old === undefined || judged === 'void' || old.spiffeId !== wanted.entry.spiffeId) throw error;
+      if (at < old.notBefore || at >= old.notAfter) throw error;
       return { ...old, renewAt: Math.min(at + RETRY_MILLIS, old.notAfter) };
     }
   }

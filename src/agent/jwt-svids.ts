@@ -1,5 +1,5 @@
 import { type Clock, Fault, LIMITS } from '#kernel';
-import { verifyJwtSvid } from '#spiffe';
+import { JWT_SVID_LEEWAY_SECONDS, verifyJwtSvid } from '#spiffe';
 import type { BundleResource, EntryResource } from '#wire';
 import { type Issued, IssuedCache } from './issued-cache.ts';
 import { judgeKid, jwtBundleOf } from './token-bundles.ts';
@@ -59,6 +59,7 @@ export class JwtSvids {
     if (`${id}` !== entry.spiffeId || !wanted.every((one) => audience.includes(one)))
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else');
     const renewAt = ((issuedAt + expiresAt) / 2) * 1000;
-    return { spiffeId: entry.spiffeId, token, kid, issuedAt, renewAt, notAfter: expiresAt * 1000 };
+    const notBefore = (issuedAt - JWT_SVID_LEEWAY_SECONDS) * 1000;
+    return { spiffeId: entry.spiffeId, token, kid, issuedAt, renewAt, notBefore, notAfter: expiresAt * 1000 };
   }
 }

@@ -102,7 +102,7 @@ export class Membership implements Closeable {
     if (state === 'needs-join-token') return new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
     if (state === 'connecting')
       return this.#lastLoss ?? new Fault('UPSTREAM_UNAVAILABLE', 'the server has not been reached yet');
-    if (!this.#isCurrent()) return new Fault('IDENTITY_UNAVAILABLE', 'the certificate of the agent has expired');
+    if (!this.#isCurrent()) return new Fault('IDENTITY_UNAVAILABLE', 'the certificate of the agent is not valid now');
     return this.#heartbeat?.trouble;
   }
 
@@ -428,11 +428,13 @@ export class Membership implements Closeable {
   }
 
   #isCurrent(): boolean {
-    return this.#identity !== undefined && this.#options.clock.now() < this.#identity.notAfter;
+    const now = this.#options.clock.now();
+    return this.#identity !== undefined && this.#identity.notBefore <= now && now < this.#identity.notAfter;
   }
 
-  /** The wall clock was set: what was due then may be due now, or not yet. */
+  /** The wall clock was set: a certificate that is past now, or of the future, is of no use, and what was due then may be due now, or not yet. */
   clockMoved(): void {
+    if (this.#identity !== undefined && !this.#isCurrent()) this.#restart();
     for (const listener of this.#listeners) listener();
   }
 

@@ -60,6 +60,8 @@ export class WitSvids {
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued something else');
     const keyJwk = JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg: ALGORITHM });
     const notAfter = expiresAt * 1000;
-    return { spiffeId: entry.spiffeId, token, kid, keyJwk, renewAt: rotateAt(now, notAfter, random), notAfter };
+    const renewAt = rotateAt(now, notAfter, random);
+    // A WIT-SVID says no beginning that anybody judges.
+    return { spiffeId: entry.spiffeId, token, kid, keyJwk, renewAt, notBefore: 0, notAfter };
   }
 }

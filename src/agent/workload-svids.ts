@@ -75,7 +75,8 @@ export class WorkloadSvids {
     const svid: X509Svid = { id, chain, privateKey, notBefore: leaf.notBefore, notAfter };
     const keyDer = privateKey.export({ type: 'pkcs8', format: 'der' });
     const renewAt = rotateAt(now, notAfter, random);
-    return { spiffeId: entry.spiffeId, svid, chainDer: Buffer.concat(chain), keyDer, renewAt, notAfter };
+    const { notBefore } = leaf;
+    return { spiffeId: entry.spiffeId, svid, chainDer: Buffer.concat(chain), keyDer, renewAt, notBefore, notAfter };
   }
 }
 

@@ -15,10 +15,18 @@ export function rotationTimes({ notBefore, notAfter }: Pick<Slot, 'notBefore' | 
   };
 }
 
-/** What is due at `now` for the slots of one kind: the next step only, for each is published before the one after it. */
-export function dueStep(slots: readonly Slot[], now: number): 'prepare' | 'activate' | undefined {
-  const active = slots.find(({ state }) => state === 'active');
-  const prepared = slots.some(({ state }) => state === 'prepared');
+/**
+ * What is due at `now` for the slots of one kind: the next step only, for each is published before the one after it. With `replacesFuture` a key
+ * whose time has not come (the clock was set back behind its making) counts as none: it can sign nothing that is valid now.
+ */
+export function dueStep(
+  slots: readonly Slot[],
+  now: number,
+  replacesFuture = false,
+): 'prepare' | 'activate' | undefined {
+  const counts = ({ notBefore }: Slot): boolean => !replacesFuture || notBefore <= now;
+  const active = slots.find((slot) => slot.state === 'active' && counts(slot));
+  const prepared = slots.some((slot) => slot.state === 'prepared' && counts(slot));
   const times = active === undefined ? undefined : rotationTimes(active);
   if (!prepared) return times === undefined || now >= times.prepareAt ? 'prepare' : undefined;
   return times === undefined || now >= times.activateAt ? 'activate' : undefined;

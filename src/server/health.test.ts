@@ -162,6 +162,17 @@ for (const errno of ['ENOSPC', 'EROFS'])
       assert.deepEqual(actions().slice(3), ['ledger:resume']);
     }));
 
+test('an interruption that ended by itself between two looks stands in the ledger all the same', () =>
+  withServer(async ({ ledgerDisk, recorder, actions, look }) => {
+    ledgerDisk.trouble = full;
+    await assert.rejects(note(recorder, 'lost'));
+    await look();
+    ledgerDisk.trouble = undefined;
+    await note(recorder, 'kept');
+    for (let times = 0; times < 3; times++) await look();
+    assert.deepEqual(actions().slice(1).sort(), ['kept', 'ledger:resume']);
+  }));
+
 test('receipts of a commit that the ledger did not take follow by themselves when it can be written, each once', () =>
   withServer(async ({ ledgerDisk, registry, actions, look }) => {
     ledgerDisk.trouble = full;

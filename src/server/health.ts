@@ -52,10 +52,10 @@ export class Health implements Closeable {
 
   /** Why no identity of a trust domain can be issued now; undefined while one can. */
   troubleOf({ authority }: Issuing): Fault | undefined {
-    const { ledger, registry } = this.#options;
-    const trouble = this.#disk ?? ledger.fault ?? registry.fault;
+    const trouble = this.#disk ?? this.#writeFault();
     if (trouble !== undefined) return trouble;
-    if (!registry.isCurrent()) return new Fault('STORE_UNAVAILABLE', 'what other servers write cannot be followed');
+    if (!this.#options.registry.isCurrent())
+      return new Fault('STORE_UNAVAILABLE', 'what other servers write cannot be followed');
     return authority.trouble();
   }
 
@@ -89,15 +89,28 @@ export class Health implements Closeable {
   }
 
   async #mend(): Promise<void> {
-    const { ledger, registry, hosted } = this.#options;
+    const fault = this.#writeFault();
+    if (fault !== undefined) this.#interruption ??= this.#describe(fault);
     if (this.#closed || this.#disk !== undefined) return;
-    const fault = ledger.fault ?? registry.fault;
-    this.#interruption = fault === undefined ? undefined : (this.#interruption ?? this.#describe(fault));
-    if (this.#interruption !== undefined) await registry.record(this.#interruption).catch(() => undefined);
-    for (const one of hosted()) if (one.authority.trouble() !== undefined) await one.probe().catch(() => undefined);
+    if (this.#interruption !== undefined) await this.#resume(this.#interruption);
+    for (const one of this.#options.hosted())
+      if (one.authority.trouble() !== undefined) await one.probe().catch(() => undefined);
   }
 
-  /** What is written first when it can be: the ledgers say that for some time they could not be written. */
+  async #resume(interruption: readonly PendingReceipt[]): Promise<void> {
+    try {
+      await this.#options.registry.record(interruption);
+      if (this.#writeFault() === undefined) this.#interruption = undefined;
+    } catch {
+      // In two seconds again.
+    }
+  }
+
+  #writeFault(): Fault | undefined {
+    return this.#options.ledger.fault ?? this.#options.registry.fault;
+  }
+
+  /** What is written as soon as it can be: the ledgers say that for some time they could not be written. */
   #describe({ code }: Fault): readonly PendingReceipt[] {
     const { hosted, recorder } = this.#options;
     const common = { kind: 'registry', effect: 'allow', code: 'ALLOWED', action: 'ledger:resume' } as const;

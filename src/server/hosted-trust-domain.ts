@@ -19,6 +19,7 @@ export interface ServerIdentity {
   /** DER, leaf first. */
   readonly chain: readonly Buffer[];
   /** Milliseconds since the epoch. */
+  readonly notBefore: number;
   readonly notAfter: number;
 }
 
@@ -84,7 +85,10 @@ export class HostedTrustDomain implements Closeable {
 
   /** The same certificate with its key; another object after each renewal. */
   identity(): ServerIdentity | undefined {
-    if (this.#identity !== undefined && this.#clock.now() < this.#identity.notAfter) return this.#identity;
+    const now = this.#clock.now();
+    const held = this.#identity;
+    // One of the future was made before the clock was set back.
+    if (held !== undefined && held.notBefore <= now && now < held.notAfter) return held;
     // A failure here denies this handshake; the next one tries again.
     void this.#renew().catch(() => undefined);
     return undefined;
@@ -106,7 +110,8 @@ export class HostedTrustDomain implements Closeable {
     const key = this.#key.export({ type: 'pkcs8', format: 'pem' });
     const cert = pemCertificates(issued.chain);
     this.#context = createSecureContext({ key, cert, minVersion: 'TLSv1.2' });
-    this.#identity = { key, cert, chain: issued.chain, notAfter: issued.notAfter };
+    const { chain, notBefore, notAfter } = issued;
+    this.#identity = { key, cert, chain, notBefore, notAfter };
     const half = this.#clock.now() + (issued.notAfter - this.#clock.now()) / 2;
     this.#timer = this.#clock.at(half, () => void this.#renew().catch(() => undefined));
   }

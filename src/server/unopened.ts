@@ -62,7 +62,7 @@ export class UnopenedTrustDomains {
     const longest = Math.min(LONGEST_MILLIS, FIRST_MILLIS * 2 ** (attempts - 1));
     // Jitter: servers that lost the same key service do not come back to it all at once.
     const millis = longest * (1 - randomFraction(random) / 4);
-    const timer = clock.at(clock.now() + millis, () => void this.#retry(trustDomain));
+    const timer = clock.after(millis, () => void this.#retry(trustDomain));
     this.#waiting.set(trustDomain, { fault: toFault(error), attempts, timer });
     log.error('trust domain not opened, tried again later', { trustDomain, attempts, error });
   }

@@ -4,6 +4,7 @@ export { type EndpointAddress, findEndpointAddress, parseEndpointAddress } from 
 export { formatBundle, formatBundleMap, formatTokenBundle } from './format-bundle.ts';
 export { type JwtSvidRequest, verifyJwtSvidRequest } from './jwt-request.ts';
 export {
+  JWT_SVID_LEEWAY_SECONDS,
   type JwtSvidProfile,
   type JwtSvidQuestion,
   jwtSvid,
