@@ -11,7 +11,7 @@ const LIBRARY = [
 ].find((path) => existsSync(path));
 const skip = LIBRARY === undefined ? 'Debian’s package faketime is not installed' : false;
 
-test('a laptop whose clock was set, and that slept past every expiry: the chain heals by itself', { skip }, async () => {
+test('a laptop that slept past every expiry, and whose clock was set: it heals by itself', { skip }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'clock-'));
   // The database runs under another account and reads the file too.
   const file = `${directory}.txt`;
