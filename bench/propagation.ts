@@ -49,14 +49,16 @@ async function inFleet(parent: string): Promise<readonly [readonly Figure[], Tim
     const bareOne = await stage('pushes to it', 5000, pushed(bare, bareFleet, ENTRIES));
     const one = await stage(`${ENTRIES} entries with 1 agent`, 20_000, house.entries(ENTRIES));
 
-    const joining = { join: await house.tokens(AGENTS - 1), port: house.server.port, servername: TRUST_DOMAIN };
-    await stage(`${AGENTS - 1} agents join`, 30_000, asked(fleet, joining));
+    const joining = { join: await house.tokens(AGENTS - 2), port: house.server.port, servername: TRUST_DOMAIN };
+    await stage(`${AGENTS - 2} agents join`, 30_000, asked(fleet, joining));
+    const last = await stage('the last one joins', 10_000, house.another());
     await stage('as many bare streams open', 20_000, asked(bareFleet, { ...followed, follow: AGENTS - 2 }));
     const bareAll = await stage('pushes to them', 20_000, pushed(bare, bareFleet, SHARED));
     const many = await stage(`${ENTRIES_OF_MANY} entries with all`, 20_000, house.entries(ENTRIES_OF_MANY));
     const all: [string, Acknowledged][] = [];
+    const places = { fleet, last };
     for (const [name, change] of house.shared())
-      all.push([name, await stage(`${SHARED} times ${name} for all`, 20_000, house.toAll(fleet, change))]);
+      all.push([name, await stage(`${SHARED} times ${name} for all`, 20_000, house.toAll(places, change))]);
     return [
       [
         ...latencies('propagation.entry.1-agent', one.created, bareOne, 100),
@@ -103,6 +105,11 @@ interface Acknowledged {
   readonly workload: Times;
   readonly acknowledged: Times;
 }
+interface Places {
+  readonly fleet: Worker;
+  /** A workload of the agent that joined after all others, and is sent to after them. */
+  readonly last: IdentityStream;
+}
 interface Change {
   /** Returns the revision that it made. */
   make(index: number): Promise<bigint>;
@@ -116,9 +123,12 @@ class House {
   readonly agent: AgentProcess;
   readonly #stream: IdentityStream;
   readonly #entries: Client<typeof EntryDefinition>;
+  readonly #others: { readonly agent: AgentProcess; readonly stream: IdentityStream }[] = [];
+  readonly #directory: string;
   #made = 0;
 
-  private constructor(server: ServerProcess, agent: AgentProcess) {
+  private constructor(directory: string, server: ServerProcess, agent: AgentProcess) {
+    this.#directory = directory;
     this.server = server;
     this.agent = agent;
     this.#entries = server.local(EntryDefinition);
@@ -136,13 +146,26 @@ class House {
       const client = server.local(EntryDefinition);
       await client.batchCreateEntry({ entries: [entry('base', agent.id)], outputMask: undefined });
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const house = new House(server, agent);
+      const house = new House(directory, server, agent);
       await house.#stream.until(idOf('base'), true);
       return house;
     } catch (error) {
       await server.stop();
       throw error;
     }
+  }
+
+  /** The stream of a workload of one more agent. */
+  async another(): Promise<IdentityStream> {
+    const directory = join(this.#directory, 'another');
+    mkdirSync(directory);
+    const agent = await AgentProcess.start(directory, this.server, FLEET);
+    await this.#create('other-base', agent.id);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const stream = new IdentityStream(agent.socket);
+    this.#others.push({ agent, stream });
+    await stream.until(idOf('other-base'), true);
+    return stream;
   }
 
   /** Entries of this agent alone, one after the other: from the call until the stream says so. */
@@ -158,15 +181,14 @@ class House {
   }
 
   /** Changes of what all agents get: until the last of them has acknowledged, and until the workload has it where it is an identity. */
-  async toAll(fleet: Worker, { make, identity }: Change): Promise<Acknowledged> {
+  async toAll({ fleet, last }: Places, { make, identity }: Change): Promise<Acknowledged> {
     const [workload, acknowledged]: [number[], number[]] = [[], []];
     for (let index = 0; index < SHARED; index++) {
       const started = process.hrtime.bigint();
-      const seen =
-        identity === undefined ? undefined : this.#stream.until(identity(index), true).then(() => since(started));
+      const seen = identity === undefined ? undefined : last.until(identity(index), true).then(() => since(started));
       const revision = await make(index);
-      const { at: last } = await ask<FleetAnswer>(fleet, { revision: `${revision}` } satisfies FleetQuestion);
-      acknowledged.push(Number(BigInt(last) - started) / 1e6);
+      const answer = await ask<FleetAnswer>(fleet, { revision: `${revision}` } satisfies FleetQuestion);
+      acknowledged.push(Number(BigInt(answer.at) - started) / 1e6);
       if (seen !== undefined) workload.push(await seen);
     }
     return { workload: inOrder(workload), acknowledged: inOrder(acknowledged) };
@@ -213,6 +235,10 @@ class House {
   }
 
   async close(): Promise<void> {
+    for (const { agent, stream } of this.#others) {
+      stream.close();
+      await agent.stop();
+    }
     this.#stream.close();
     await this.agent.stop();
     await this.server.stop();

@@ -14,3 +14,4 @@ export { presentToAll, serveTls, type TlsIdentity, type TlsServer, type TlsServe
 export { serveUnix, type UnixServerOptions } from './serve-unix.ts';
 export type { StatusMapping } from './status.ts';
 export { STATUS_CODE } from './status-code.ts';
+export { Turns } from './turns.ts';

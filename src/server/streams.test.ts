@@ -18,8 +18,8 @@ const agent = (id: string, trustDomain = 'bank-a'): AgentRecord => ({
 test('the newest revision that an agent acknowledged is kept, with its time, until its stream closes', () => {
   const clock = new ManualClock();
   const streams = new Streams(clock);
-  const first = streams.open(agent('a'));
-  streams.open(agent('b', 'bank-b'));
+  const first = streams.open(agent('a'), () => undefined);
+  streams.open(agent('b', 'bank-b'), () => undefined);
   clock.advance(5);
   first.acknowledge(7n);
   first.acknowledge(3n);
@@ -30,4 +30,24 @@ test('the newest revision that an agent acknowledged is kept, with its time, unt
   first.close();
   first.acknowledge(9n);
   assert.deepEqual(streams.of('bank-a'), []);
+});
+
+test('agents are sent to a few a turn, each once however often it was stirred, and none whose stream has closed', async () => {
+  const streams = new Streams(new ManualClock());
+  const sent: number[] = [];
+  const open = Array.from({ length: 100 }, (_, index) => streams.open(agent(`${index}`), () => sent.push(index)));
+  for (const stream of [...open, ...open]) stream.stir();
+  open[99]?.close();
+  assert.deepEqual(sent, []);
+  await new Promise((resolve) => setImmediate(resolve));
+  const first = sent.length;
+  assert.ok(first > 0 && first < 50, `${first}`);
+  while (sent.length < 99) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    sent,
+    Array.from({ length: 99 }, (_, index) => index),
+  );
+  open[0]?.stir();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(sent.slice(99), [0]);
 });

@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel';
 import type { AgentRecord } from '#registry';
+import { Turns } from '#rpc';
 
 /** An open push stream: whose it is, and what its agent says it has applied. */
 export interface OpenStream {
@@ -9,8 +10,13 @@ export interface OpenStream {
   readonly at: number;
 }
 
+/** So many agents are sent to in one turn of the event loop: the first of a thousand have their SVIDs issued before the last have heard. */
+const SENT_PER_TURN = 16;
+
 /** The server's end of one push stream. */
 export interface AgentStream {
+  /** There may be something to send: `send` is called once, when it is this agent's turn. */
+  stir(): void;
   /** The newest revision counts, in whatever order they come. */
   acknowledge(revision: bigint): void;
   close(): void;
@@ -20,15 +26,25 @@ export interface AgentStream {
 export class Streams {
   readonly #clock: Clock;
   readonly #open = new Map<symbol, OpenStream>();
+  readonly #turns = new Turns(SENT_PER_TURN);
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  open(agent: AgentRecord): AgentStream {
+  open(agent: AgentRecord, send: () => void): AgentStream {
     const key = Symbol();
+    let isStirred = false;
+    const turn = (): void => {
+      isStirred = false;
+      if (this.#open.has(key)) send();
+    };
     this.#open.set(key, { agent, acknowledged: 0n, at: this.#clock.now() });
     return {
+      stir: () => {
+        if (!isStirred) this.#turns.push(turn);
+        isStirred = true;
+      },
       acknowledge: (revision) => {
         const present = this.#open.get(key);
         if (present !== undefined && revision > present.acknowledged)

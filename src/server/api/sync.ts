@@ -155,10 +155,10 @@ async function* sync(
   if (first.done === true) return;
   assertVersion(first.value.protocolVersion);
   const agent = await agentOf(first.value.trustDomain);
-  const stream = state.streams.open(agent);
-  void acknowledge(iterator, stream);
   let wake = (): void => {};
-  const view = new AgentView(state.registry, agent, () => wake());
+  const stream = state.streams.open(agent, () => wake());
+  void acknowledge(iterator, stream);
+  const view = new AgentView(state.registry, agent, () => stream.stir());
   const pulses = new Pulses(state.options.clock, state.health, state.trustDomain(agent.trustDomain), () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
   try {
