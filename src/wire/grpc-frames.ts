@@ -37,11 +37,12 @@ export class FrameDecoder {
   }
 
   push(chunk: Uint8Array): Buffer[] {
+    if (this.#isOneMessage(chunk)) return [Buffer.from(chunk.subarray(HEADER))];
     const pending = this.#append(chunk);
     const messages: Buffer[] = [];
     let at = 0;
     while (pending.length - at >= HEADER) {
-      const end = at + HEADER + this.#messageLength(pending.subarray(at, at + HEADER));
+      const end = at + HEADER + this.#messageLength(pending, at);
       if (end > pending.length) break;
       messages.push(pending.subarray(at + HEADER, end));
       at = end;
@@ -73,9 +74,16 @@ export class FrameDecoder {
     return this.#room.subarray(0, length);
   }
 
-  #messageLength(frame: Buffer): number {
-    if (frame[0] !== 0) throw new Fault('ARGUMENT_INVALID', 'compressed messages are not accepted');
-    const length = frame.readUInt32BE(1);
+  /** As nearly every chunk is: no room is made for it. */
+  #isOneMessage(chunk: Uint8Array): boolean {
+    const isAlone = this.#length === 0 && chunk.length >= HEADER;
+    return isAlone && HEADER + this.#messageLength(chunk, 0) === chunk.length;
+  }
+
+  #messageLength(bytes: Uint8Array, at: number): number {
+    if (bytes[at] !== 0) throw new Fault('ARGUMENT_INVALID', 'compressed messages are not accepted');
+    let length = 0;
+    for (let place = at + 1; place < at + HEADER; place++) length = length * 256 + (bytes[place] ?? 0);
     if (length > this.#limitBytes) throw new Fault('LIMIT_EXCEEDED', 'a message is larger than the limit');
     return length;
   }
