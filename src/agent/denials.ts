@@ -1,5 +1,5 @@
-import { newSpan, newTxn, type Receipt } from '#chain';
-import { type Clock, type Random, randomHex } from '#kernel';
+import { newLink, type Receipt } from '#chain';
+import type { Clock, Random } from '#kernel';
 import { encodeReceipt } from './receipt.ts';
 import type { ReceiptQueue } from './receipt-queue.ts';
 
@@ -41,9 +41,7 @@ export class Denials {
   #receipt(pid: number, selectors: readonly string[]): Receipt {
     const { random, clock, trustDomain } = this.#options;
     return {
-      id: randomHex(random, 16),
-      txn: newTxn(random),
-      span: newSpan(random),
+      ...newLink(random),
       kind: 'workload-api',
       trustDomain,
       effect: 'deny',

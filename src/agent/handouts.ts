@@ -1,5 +1,5 @@
-import { newSpan, newTxn } from '#chain';
-import { type Clock, type Random, randomHex } from '#kernel';
+import { newLink } from '#chain';
+import type { Clock, Random } from '#kernel';
 import type { PeerCredentials } from '#rpc';
 import type { Issued } from './issued-cache.ts';
 import type { Entitlement } from './node.ts';
@@ -54,9 +54,7 @@ export class Handouts {
     const { random, clock } = this.#options;
     const { entry, membership, notAfter } = given;
     return encodeReceipt({
-      id: randomHex(random, 16),
-      txn: newTxn(random),
-      span: newSpan(random),
+      ...newLink(random),
       kind: 'workload-api',
       trustDomain: membership.name,
       workload: entry.spiffeId,

@@ -10,7 +10,7 @@ function world(limit: number) {
   const clock = new ManualClock();
   const state = { issued: 0, fails: false };
   const cache = new IssuedCache<Issued>({ clock, limit });
-  const get = (one: EntryResource, variant = '', judged: 'good' | 'replace' | 'void' = 'good') =>
+  const get = async (one: EntryResource, variant = '', judged: 'good' | 'replace' | 'void' = 'good') =>
     cache.get({
       entry: one,
       variant,

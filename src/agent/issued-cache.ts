@@ -62,7 +62,8 @@ export class IssuedCache<T extends Issued> {
     return this.#cached.size;
   }
 
-  async get(wanted: Wanted<T>): Promise<T> {
+  /** At once while what is held is good. */
+  get(wanted: Wanted<T>): T | Promise<T> {
     const key = `${wanted.entry.id}\n${wanted.variant}`;
     const cause = textOf(wanted.entry);
     const cached = this.#find(key);
@@ -70,15 +71,13 @@ export class IssuedCache<T extends Issued> {
     const now = this.#options.clock.now();
     if (cached !== undefined && cached.cause === cause && judged === 'good' && isFresh(cached, now))
       return cached.value;
-    try {
-      return await this.#issueOnce(key, cause, wanted);
-    } catch (error) {
+    const old = judged === 'void' ? undefined : cached?.value;
+    return this.#issueOnce(key, cause, wanted).catch((error: unknown) => {
       const at = this.#options.clock.now();
-      const old = cached?.value;
-      if (old === undefined || judged === 'void' || old.spiffeId !== wanted.entry.spiffeId) throw error;
+      if (old === undefined || old.spiffeId !== wanted.entry.spiffeId) throw error;
       if (at < old.notBefore || at >= old.notAfter) throw error;
       return { ...old, renewAt: Math.min(at + RETRY_MILLIS, old.notAfter) };
-    }
+    });
   }
 
   /** Forgets what was issued for entries that are gone, keys included. */

@@ -32,7 +32,7 @@ export class JwtSvids {
     return this.#cache.size;
   }
 
-  async get(entry: EntryResource, audience: readonly string[]): Promise<HeldJwtSvid> {
+  get(entry: EntryResource, audience: readonly string[]): HeldJwtSvid | Promise<HeldJwtSvid> {
     const issue = () => this.#issue(entry, audience);
     if (entry.jwtSvidJti === true) return issue();
     const variant = audience.length === 1 ? JSON.stringify(audience) : JSON.stringify([...new Set(audience)].sort());

@@ -163,17 +163,17 @@ export class Membership implements Closeable {
   }
 
   /** The SVID of an entry. Throws `IDENTITY_UNAVAILABLE` and what the server says when there is none and none can be issued. */
-  svid(entry: EntryResource): Promise<HeldSvid> {
+  svid(entry: EntryResource): HeldSvid | Promise<HeldSvid> {
     return this.#svids.get(entry);
   }
 
   /** A JWT-SVID of an entry for these audiences. Throws as `svid` does. */
-  jwtSvid(entry: EntryResource, audience: readonly string[]): Promise<HeldJwtSvid> {
+  jwtSvid(entry: EntryResource, audience: readonly string[]): HeldJwtSvid | Promise<HeldJwtSvid> {
     return this.#jwtSvids.get(entry, audience);
   }
 
   /** The WIT-SVID of an entry. Throws as `svid` does. */
-  witSvid(entry: EntryResource): Promise<HeldWitSvid> {
+  witSvid(entry: EntryResource): HeldWitSvid | Promise<HeldWitSvid> {
     return this.#witSvids.get(entry);
   }
 

@@ -31,6 +31,14 @@ export interface NodeOptions {
   readonly log: Log;
 }
 
+interface Found {
+  readonly version: number;
+  /** Milliseconds: a clock that was set back makes entries exist again. */
+  readonly at: number;
+  readonly until: number;
+  readonly entitled: readonly Entitlement[];
+}
+
 /** When an entry ceases to exist, milliseconds. */
 export function expiryOf({ expiresAt }: EntryResource): number {
   return expiresAt === undefined || expiresAt === 0 ? Number.POSITIVE_INFINITY : expiresAt * 1000;
@@ -49,6 +57,8 @@ export class AgentNode implements Closeable {
   readonly handouts: Handouts;
   /** Enforcement points that follow what they enforce now. */
   readonly points = new Set<Point>();
+  /** What selectors that were seen match, until an entry changes or one ends. Versions only grow, and so does their sum. */
+  readonly #found = new WeakMap<ReadonlySet<string>, Found>();
   readonly #denials: Denials;
   readonly #clockWatch: Scheduled;
   readonly #attestations: Attestations;
@@ -82,6 +92,15 @@ export class AgentNode implements Closeable {
    */
   entitlements(seen: ReadonlySet<string>): readonly Entitlement[] {
     const now = this.options.clock.now();
+    const version = this.options.memberships.reduce((sum, { resources }) => sum + resources.version, 0);
+    const before = this.#found.get(seen);
+    if (before?.version === version && before.at <= now && now < before.until) return before.entitled;
+    const entitled = this.#find(seen, now);
+    this.#found.set(seen, { version, at: now, until: firstExpiry(entitled), entitled });
+    return entitled;
+  }
+
+  #find(seen: ReadonlySet<string>, now: number): readonly Entitlement[] {
     return this.options.memberships
       .flatMap((membership) =>
         membership.resources

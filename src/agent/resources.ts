@@ -38,6 +38,8 @@ export class Resources {
   /** Those that can be served, by key. */
   readonly #entries = new EntryIndex();
   revision = 0n;
+  /** Another one after every update, also one that repeats a revision. */
+  version = 0;
 
   constructor(trustDomain: string) {
     this.#trustDomain = trustDomain;
@@ -65,6 +67,7 @@ export class Resources {
       set(place, kind, key, held);
     }
     this.revision = update.revision;
+    this.version++;
     return { unread, touched: { kinds, entries } };
   }
 

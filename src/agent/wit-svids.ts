@@ -38,7 +38,7 @@ export class WitSvids {
     return this.#cache.size;
   }
 
-  get(entry: EntryResource): Promise<HeldWitSvid> {
+  get(entry: EntryResource): HeldWitSvid | Promise<HeldWitSvid> {
     const judge = ({ kid }: HeldWitSvid) => judgeKid(this.#options.bundle().witAuthorities, kid);
     return this.#cache.get({ entry, variant: '', issue: () => this.#issue(entry), judge });
   }

@@ -109,7 +109,10 @@ test('while none can be issued the old SVID is given until it expires, and tried
   assert.equal(kept.svid, before.svid);
   assert.equal(kept.renewAt, before.svid.notAfter);
   clock.advance(1000);
-  await assert.rejects(svids.get(ENTRY), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');
+  await assert.rejects(
+    async () => svids.get(ENTRY),
+    (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE',
+  );
   state.fails = undefined;
   assert.equal(`${(await svids.get(ENTRY)).svid.id}`, ENTRY.spiffeId);
 });
@@ -119,7 +122,7 @@ test('an entry whose identity was changed is not served by the old SVID, also wh
   await svids.get(ENTRY);
   state.fails = new Fault('IDENTITY_UNAVAILABLE', 'away');
   await assert.rejects(
-    svids.get({ ...ENTRY, spiffeId: 'spiffe://bank-a/two' }),
+    async () => svids.get({ ...ENTRY, spiffeId: 'spiffe://bank-a/two' }),
     (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE',
   );
 });
@@ -138,7 +141,7 @@ test('a bundle that says more keeps the SVID; one that taints its authority, or 
   assert.equal(state.issued, 2);
   state.tainted = [];
   state.revoked = true;
-  await assert.rejects(svids.get(ENTRY));
+  await assert.rejects(async () => svids.get(ENTRY));
 });
 
 test('refuses an SVID of another identity than the entry says, and keeps none of an entry that is gone', async () => {
@@ -148,5 +151,8 @@ test('refuses an SVID of another identity than the entry says, and keeps none of
   svids.keep(() => false);
   assert.equal(svids.size, 0);
   state.uri = 'spiffe://bank-a/another';
-  await assert.rejects(svids.get(ENTRY), (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE');
+  await assert.rejects(
+    async () => svids.get(ENTRY),
+    (error) => faultCode(error) === 'IDENTITY_UNAVAILABLE',
+  );
 });

@@ -40,7 +40,7 @@ export class WorkloadSvids {
     return this.#cache.size;
   }
 
-  get(entry: EntryResource): Promise<HeldSvid> {
+  get(entry: EntryResource): HeldSvid | Promise<HeldSvid> {
     const judge = (held: HeldSvid) => this.#judge(held);
     return this.#cache.get({ entry, variant: '', issue: () => this.#issue(entry), judge });
   }

@@ -8,4 +8,4 @@ export {
 } from './reason-codes.ts';
 export type { Receipt, ReceiptKind } from './receipt.ts';
 export type { RequestAuthority, UserAuthority } from './request-authority.ts';
-export { formatTraceparent, isSpan, isTxn, newSpan, newTxn, parentSpanOf, type Txn } from './txn.ts';
+export { formatTraceparent, isSpan, isTxn, newLink, newSpan, newTxn, parentSpanOf, type Txn } from './txn.ts';

@@ -23,6 +23,12 @@ export function isSpan(value: unknown): value is string {
   return typeof value === 'string' && SPAN.test(value) && !/^0+$/.test(value);
 }
 
+/** Id, transaction and span of a receipt that begins a chain of its own. */
+export function newLink(random: Random): { readonly id: string; readonly txn: Txn; readonly span: string } {
+  const hex = randomHex(random, 40);
+  return { id: hex.slice(0, 32), txn: hex.slice(32, 64), span: hex.slice(64) };
+}
+
 /** `traceparent` of W3C Trace Context §3.2: how the chain's order travels from hop to hop. It orders links; it never authorizes. */
 export function formatTraceparent(txn: Txn, span: string): string {
   return `00-${txn}-${span}-01`;

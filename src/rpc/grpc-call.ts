@@ -1,6 +1,6 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { Fault } from '#kernel';
-import { type CallContext, encodeFrame } from '#wire';
+import { type CallContext, frameOf } from '#wire';
 import type { BoundMethod } from './bound-method.ts';
 import { parseGrpcTimeout } from './grpc-timeout.ts';
 import { CallBytes, type HeldBytes } from './held-bytes.ts';
@@ -104,7 +104,7 @@ export class GrpcCall<Caller> {
 
   #write(message: unknown): boolean {
     if (this.#stream.destroyed || this.#stream.closed) return true;
-    const frame = encodeFrame(this.#method.definition.responseType.encode(message).finish());
+    const frame = frameOf(this.#method.definition.responseType, message);
     this.#bytes.hold(frame.length);
     this.#begin();
     return this.#stream.write(frame, () => this.#bytes.hold(-frame.length));

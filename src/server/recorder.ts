@@ -1,5 +1,5 @@
-import { newSpan, newTxn, type Receipt } from '#chain';
-import { type Clock, pooledRandom, type Random, randomHex } from '#kernel';
+import { newLink, type Receipt } from '#chain';
+import { type Clock, pooledRandom, type Random } from '#kernel';
 import type { Ledger } from '#ledger';
 import type { Committed, PendingReceipt, ReceiptOutlet } from '#registry';
 import type { RevocationResource } from '#wire';
@@ -55,9 +55,7 @@ export class Recorder implements ReceiptOutlet {
 
   #complete(noted: Noted): Receipt {
     return {
-      id: randomHex(this.#random, 16),
-      txn: newTxn(this.#random),
-      span: newSpan(this.#random),
+      ...newLink(this.#random),
       startedAt: new Date(this.#clock.now()).toISOString(),
       durationUs: 0,
       ...noted,

@@ -34,4 +34,5 @@ export {
   type SequenceText,
   writeSequence,
 } from './sequence.ts';
+export { frameOf, shared } from './shared-message.ts';
 export { type DigestedResource, stateDigest } from './state-digest.ts';

@@ -1,12 +1,14 @@
 import type { PeerCredentials } from '#rpc';
-import type { BundleResource, Handlers } from '#wire';
+import { type BundleResource, type Handlers, shared } from '#wire';
 import type { SpiffeWorkloadAPIDefinition, X509SVIDResponse } from '#wire/gen/workloadapi';
 import { allBundles, type Bundles, federatedBundles, x509Authorities } from '../bundles.ts';
-import type { AgentNode, Entitlement } from '../node.ts';
+import type { AgentNode } from '../node.ts';
 import { type X509Identity, x509Identities } from '../x509-identities.ts';
 import { uniqueHints } from './hints.ts';
+import { SharedAnswers } from './shared-answers.ts';
 import { stated } from './stated.ts';
 
+type X509Identities = readonly [X509Identity, ...X509Identity[]];
 type X509Methods = Pick<
   Handlers<typeof SpiffeWorkloadAPIDefinition, PeerCredentials>,
   'fetchX509SVID' | 'fetchX509Bundles'
@@ -15,13 +17,18 @@ type X509Methods = Pick<
 /** Workload API §5: X509-SVIDs and bundles, as streams of whole states. */
 export function x509Profile(node: AgentNode): X509Methods {
   const { clock } = node.options;
+  const answers = new SharedAnswers<{ message: X509SVIDResponse; fingerprint: string }>();
   return {
     fetchX509SVID: (_request, context) =>
       stated(node, context, async (entitled) => {
         const { identities, renewAt } = await x509Identities(entitled, clock.now());
         node.handouts.note(context.caller, 'x509-svid:fetch', identities);
-        const fingerprint = identitiesText(identities) + bundlesText(federatedBundles(entitled));
-        return { message: x509SvidResponse(identities, entitled), fingerprint, due: renewAt, holds: identities };
+        const federated = federatedBundles(entitled);
+        const answer = answers.of(partsOf(identities, federated), () => ({
+          message: shared(x509SvidResponse(identities, federated)),
+          fingerprint: identitiesText(identities) + bundlesText(federated),
+        }));
+        return { ...answer, due: renewAt, holds: identities };
       }),
     fetchX509Bundles: (_request, context) =>
       stated(node, context, (entitled) => {
@@ -31,8 +38,15 @@ export function x509Profile(node: AgentNode): X509Methods {
   };
 }
 
+/** All that an answer is made of. Callers with the same identities get the same bytes. */
+function partsOf([first, ...others]: X509Identities, federated: Bundles): readonly [object, ...object[]] {
+  const parts = ({ issued, entry, membership }: X509Identity) =>
+    [issued, entry, membership, membership.ownBundle()] as const;
+  return [...parts(first), ...others.flatMap(parts), ...federated.values()];
+}
+
 /** §5.2.1: the whole state. */
-function x509SvidResponse(identities: readonly X509Identity[], entitled: readonly Entitlement[]): X509SVIDResponse {
+function x509SvidResponse(identities: X509Identities, federated: Bundles): X509SVIDResponse {
   const hintOf = uniqueHints();
   const svids = identities.map(({ membership, entry, chainDer, keyDer }) => ({
     spiffeId: entry.spiffeId,
@@ -41,7 +55,7 @@ function x509SvidResponse(identities: readonly X509Identity[], entitled: readonl
     bundle: derOf(membership.ownBundle()),
     hint: hintOf(entry.hint),
   }));
-  return { svids, crl: [], federatedBundles: derById(federatedBundles(entitled)) };
+  return { svids, crl: [], federatedBundles: derById(federated) };
 }
 
 function derById(bundles: Bundles): Record<string, Buffer> {
