@@ -3,19 +3,28 @@ import { test } from 'node:test';
 import { Fault, faultCode, LIMITS, ManualClock, silentLog, systemRandom } from '#kernel';
 import { UnixAttestor } from '#plugins/workload-attestor/unix';
 import type { PeerCredentials } from '#rpc';
+import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { Denials } from './denials.ts';
 import { Membership } from './membership.ts';
 import { AgentNode } from './node.ts';
 import { ReceiptQueue } from './receipt-queue.ts';
 
-const entry = (id: string, selectors: readonly string[]) => ({
+const entry = (id: string, selectors: readonly string[], more = {}) => ({
   kind: 'Entry',
   key: id,
-  bodyJson: JSON.stringify({ id, spiffeId: `spiffe://bank-a/${id}`, parentId: 'spiffe://bank-a/node', selectors }),
+  bodyJson: JSON.stringify({
+    id,
+    spiffeId: `spiffe://bank-a/${id}`,
+    parentId: 'spiffe://bank-a/node',
+    selectors,
+    ...more,
+  }),
 });
 
 /** A node that has heard from its server, without one. */
-function newNode(): AgentNode {
+const newNode = (): AgentNode => newWorld().node;
+
+function newWorld() {
   const clock = new ManualClock();
   const membership = new Membership({
     name: 'bank-a',
@@ -27,14 +36,20 @@ function newNode(): AgentNode {
     log: silentLog,
   });
   const upserts = [entry('b', ['unix:uid:1']), entry('a', ['unix:uid:1', 'unix:gid:2']), entry('c', ['unix:uid:9'])];
-  membership.resources.apply({ trustDomain: 'bank-a', revision: 1n, full: true, upserts, removals: [] });
-  return new AgentNode({
+  const apply = (update: Partial<ResourceUpdate>) =>
+    membership.resources.apply({
+      ...{ trustDomain: 'bank-a', revision: 1n, full: false, upserts: [], removals: [] },
+      ...update,
+    });
+  apply({ full: true, upserts });
+  const node = new AgentNode({
     memberships: [membership],
     attestors: [new UnixAttestor({ discoverWorkloadPath: false, workloadSizeLimit: 0 })],
     clock,
     random: systemRandom,
     log: silentLog,
   });
+  return { node, clock, apply };
 }
 
 test('an entry matches when all of its selectors are seen, in order of id', () => {
@@ -45,6 +60,25 @@ test('an entry matches when all of its selectors are seen, in order of id', () =
   assert.deepEqual(matching('unix:uid:1'), ['b']);
   assert.deepEqual(matching('unix:gid:2'), []);
   assert.deepEqual(matching(), []);
+});
+
+test('what was found for a process is found anew when an entry is changed, taken away or over, and when the clock is set back', () => {
+  const { node, clock, apply } = newWorld();
+  const seen = new Set(['unix:uid:1']);
+  const matching = () => node.entitlements(seen).map(({ entry: { id, hint = '' } }) => id + hint);
+  assert.deepEqual(matching(), ['b']);
+  assert.equal(node.entitlements(seen), node.entitlements(seen));
+  const until = { expiresAt: clock.now() / 1000 + 60 };
+  apply({ upserts: [entry('b', ['unix:uid:1'], { hint: '!' }), entry('d', ['unix:uid:1'], until)] });
+  assert.deepEqual(matching(), ['b!', 'd']);
+  clock.jump(60_000);
+  assert.deepEqual(matching(), ['b!']);
+  clock.jump(-1);
+  assert.deepEqual(matching(), ['b!', 'd']);
+  apply({ removals: [{ kind: 'Entry', key: 'b' }] });
+  assert.deepEqual(matching(), ['d']);
+  apply({ full: true, upserts: [entry('b', ['unix:uid:1'])] });
+  assert.deepEqual(matching(), ['b']);
 });
 
 test('attack: a connection whose process has ended has no identity, whoever holds it or has its pid now', async () => {
