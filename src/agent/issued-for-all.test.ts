@@ -18,7 +18,12 @@ const entitlement = (id: string): Entitlement => ({
   membership,
   entry: { id, spiffeId: `spiffe://bank-a/${id}`, parentId: '', selectors: ['a:b'] },
 });
-const issuedOf = ({ entry }: Entitlement) => ({ spiffeId: entry.spiffeId, renewAt: 10_000, notAfter: 20_000 });
+const issuedOf = ({ entry }: Entitlement) => ({
+  spiffeId: entry.spiffeId,
+  renewAt: 10_000,
+  notBefore: 0,
+  notAfter: 20_000,
+});
 const away = new Fault('IDENTITY_UNAVAILABLE', 'away');
 
 test('what is held is given at once, by the very object that is held', () => {
