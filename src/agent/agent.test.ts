@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { Fault, faultCode } from '#kernel';
 import { parseTrustDomain, verifyX509Svid, x509Bundle } from '#spiffe';
-import { EnforcementPointDefinition } from '#wire/gen/hauberk_workload';
+import { EnforcementPointDefinition, type WatchRequest } from '#wire/gen/hauberk_workload';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { splitCertificates } from '#x509';
 import { entry, first, never, UID, until, withHouse } from './agent.harness.ts';
@@ -147,6 +147,32 @@ test('an enforcement point sees its own trust domain, and of a federated one no 
     }
     assert.deepEqual(updates.get('bank-a'), ['Bundle', 'Bundle', 'TrustDomain']);
     assert.deepEqual(updates.get('platform.example'), ['TrustDomain']);
+  }));
+
+test('the server knows which enforcement point behind which agent has applied what, as long as it is there', () =>
+  withHouse(async ({ workload, admin }) => {
+    const points = async () => {
+      const { trustDomains } = await admin.status({});
+      return trustDomains.find(({ name }) => name === 'bank-a')?.connected.flatMap((one) => one.points) ?? [];
+    };
+    const acknowledged = Promise.withResolvers<bigint>();
+    async function* acknowledge(): AsyncGenerator<WatchRequest> {
+      yield { acknowledge: undefined };
+      const revision = await acknowledged.promise;
+      yield { acknowledge: { trustDomain: 'bank-a', revision } };
+      yield* never();
+    }
+    for await (const { update } of workload(EnforcementPointDefinition).watch(acknowledge())) {
+      if (update?.trustDomain !== 'bank-a') continue;
+      const one = { spiffeId: 'spiffe://bank-a/service', points: 1 };
+      await until(async () => (await points()).length === 1);
+      assert.deepEqual(await points(), [{ ...one, revision: 0n }]);
+      acknowledged.resolve(update.revision);
+      await until(async () => (await points())[0]?.revision !== 0n);
+      assert.deepEqual(await points(), [{ ...one, revision: update.revision }]);
+      break;
+    }
+    await until(async () => (await points()).length === 0);
   }));
 
 test('a receipt reaches the ledger with the reporter that the agent attested, not the one it claims', () =>

@@ -4,10 +4,11 @@ import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, ra
 import { createClient, dialTls } from '#rpc';
 import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
 import { type BundleResource, type Client, type EntryResource, isOlderSequence } from '#wire';
-import { AgentSyncDefinition, type AttestResponse } from '#wire/gen/hauberk_sync';
+import { AgentSyncDefinition, type AppliedBy, type AttestResponse } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
 import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
+import { AppliedReport } from './applied-report.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
@@ -50,6 +51,7 @@ export class Membership implements Closeable {
   readonly #svids: WorkloadSvids;
   readonly #jwtSvids: JwtSvids;
   readonly #witSvids: WitSvids;
+  readonly #applied: AppliedReport;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(touched?: Touched) => void>();
   #joinToken: string | undefined;
@@ -73,6 +75,10 @@ export class Membership implements Closeable {
     this.#bundle = options.bundle;
     const bundle = (): BundleResource => this.ownBundle();
     this.#svids = new WorkloadSvids({ clock, random, bundle, issue: (id, csr) => this.#issueX509(id, csr) });
+    this.#applied = new AppliedReport({
+      clock,
+      send: (applied) => this.#server().reportApplied({ trustDomain: name, applied: [...applied] }, this.#inTime()),
+    });
     this.#jwtSvids = new JwtSvids({ clock, bundle, issue: (id, audience) => this.#issueJwt(id, audience) });
     this.#witSvids = new WitSvids({ clock, random, bundle, issue: (id, key, alg) => this.#issueWit(id, key, alg) });
   }
@@ -177,6 +183,11 @@ export class Membership implements Closeable {
     return this.#witSvids.get(entry);
   }
 
+  /** What enforcement points have applied of this trust domain; the server hears of it soon. */
+  tellApplied(ask: () => readonly AppliedBy[]): void {
+    this.#applied.changed(ask);
+  }
+
   /** Hands receipts on to the server; throws while it is away. */
   async report(receiptsJson: readonly string[]): Promise<void> {
     await this.#server().reportReceipts({ trustDomain: this.name, receiptsJson: [...receiptsJson] });
@@ -191,6 +202,7 @@ export class Membership implements Closeable {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#applied.stop();
     this.#restart();
     await this.#client?.close();
     // A dial that nobody answers has its own deadline; nothing waits for it here.
@@ -311,7 +323,10 @@ export class Membership implements Closeable {
         const { unread, touched } = this.resources.apply(update);
         if (unread.length > 0) this.#options.log.error('resources not readable', { trustDomain: this.name, unread });
         acknowledgements.push(update.revision);
-        if (this.#client !== client) await this.#replaceClient(client, heartbeat);
+        if (this.#client !== client) {
+          await this.#replaceClient(client, heartbeat);
+          this.#applied.again();
+        }
         onUpdate();
         this.#changed(touched);
         if (isTainted(identity.chain, this.ownBundle().taintedX509Authorities)) renewal.now();

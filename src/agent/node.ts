@@ -2,6 +2,7 @@ import type { Process, WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled, watchClock } from '#kernel';
 import { isAlive, type PeerCredentials } from '#rpc';
 import type { EntryResource } from '#wire';
+import { appliedIn } from './applied-report.ts';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
 import { matches } from './entry-index.ts';
@@ -20,6 +21,8 @@ export interface Entitlement {
 export interface Point {
   readonly caller: readonly string[];
   readonly applied: ReadonlyMap<string, bigint>;
+  /** The same of every trust domain that it is sent; 0 before it has applied anything. */
+  readonly followed: ReadonlyMap<string, bigint>;
 }
 
 export interface NodeOptions {
@@ -74,6 +77,12 @@ export class AgentNode implements Closeable {
       log.warn('the clock was moved', { byMillis: Math.round(byMillis) });
       for (const membership of memberships) membership.clockMoved();
     });
+  }
+
+  /** An enforcement point has come, gone, or applied something: the server is told. */
+  pointsChanged(): void {
+    for (const membership of this.options.memberships)
+      membership.tellApplied(() => appliedIn(membership.name, this.points));
   }
 
   /** Selectors of a process, `type:value`, by the attestors; within a deadline, so that none holds up another. */

@@ -26,6 +26,7 @@ function screen(server: Server, agent: Agent): string {
   const domains = server.trustDomains.map((domain) => [
     ...[domain.name, domain.revision, domain.entries, domain.agents].map(String),
     appliedBy(domain),
+    String(domain.connected.flatMap(({ points }) => points).reduce((sum, { points }) => sum + points, 0)),
     ...[domain.issued, domain.receipts].map(String),
   ]);
   const nodes = agent.trustDomains.map((domain) => [
@@ -36,7 +37,7 @@ function screen(server: Server, agent: Agent): string {
   ]);
   return [
     `server ${server.healthy ? 'healthy' : 'NOT healthy'}, agents connect to ${server.syncAddress}`,
-    table(['trust domain', 'revision', 'entries', 'agents', 'applied by', 'issued', 'receipts'], domains),
+    table(['trust domain', 'revision', 'entries', 'agents', 'applied by', 'points', 'issued', 'receipts'], domains),
     ...troubles('server', server),
     `agent ${agent.healthy ? 'healthy' : 'NOT healthy'}`,
     table(['trust domain', 'state', 'agent', 'svids'], nodes),

@@ -103,6 +103,7 @@ export const LIMITS = {
   selectorBytes: { value: 2048, why: 'one selector' },
   entryHintBytes: { value: 1024, why: 'hint of a registration entry' },
   entryNames: { value: 256, why: 'DNS names, federated trust domains or allowed names of one resource' },
+  appliedPoints: { value: 1000, why: 'identities of enforcement points that one agent tells of' },
   revocations: { value: 10_000, why: 'revocations of one trust domain that stand at once' },
   revocationValueBytes: { value: 2048, why: 'name of what a revocation is about, and its reason' },
   urlBytes: { value: 2048, why: 'one address in a resource' },

@@ -34,6 +34,7 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
   attestNode: async function* () {},
   registerMinter: refuse,
   reportReceipts: async (request) => ({ accepted: request.receiptsJson.length }),
+  reportApplied: async () => ({}),
   sync: async function* (requests) {
     for await (const request of requests) {
       if (request.revision === 13n) throw new Fault('NOT_FOUND', 'unlucky');
@@ -132,6 +133,7 @@ test('a handler is let go when the connection of its caller is gone, without a w
     attestNode: async function* () {},
     registerMinter: refuse,
     reportReceipts: refuse,
+    reportApplied: refuse,
     sync: async function* (_requests, { signal }) {
       yield { update: undefined, pulse: undefined };
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

@@ -25,6 +25,7 @@ export const ACCESS: Readonly<Record<string, CallerClass>> = {
   issueWitSvids: 'agent',
   registerMinter: 'agent',
   reportReceipts: 'agent',
+  reportApplied: 'agent',
 };
 
 /** Throws `TRUST_DOMAIN_INVALID` when a request names another trust domain than its connection. */

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { faultCode, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
+import { faultCode, LIMITS, Lifecycle, silentLog, systemClock, systemRandom } from '#kernel';
 import { createClient, dialTls } from '#rpc';
 import { parseJwtBundle, parseWitBundle, parseX509Bundle, verifyJwtSvid, verifyWitSvid, verifyX509Svid } from '#spiffe';
 import type { BundleResource } from '#wire';
@@ -475,6 +475,24 @@ test('a dry run tells each resource as it is and as it would be, and changes not
       ],
     );
     assert.deepEqual((await house.admin.status({})).trustDomains, before.trustDomains);
+  }));
+
+test('what an agent says of enforcement points is bounded, of identities, and an agent’s word only', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const one = { spiffeId: 'spiffe://bank-a/x', points: 1, revision: 1n };
+    const report = (applied: (typeof one)[]) => client.reportApplied({ trustDomain: 'bank-a', applied });
+    await report([one]);
+    await assert.rejects(report([{ ...one, spiffeId: 'x' }]), (error) => faultCode(error) === 'SPIFFE_ID_INVALID');
+    const many = Array.from({ length: LIMITS.appliedPoints.value + 1 }, () => one);
+    await assert.rejects(report(many), (error) => faultCode(error) === 'LIMIT_EXCEEDED');
+    await client.close();
+    const stranger = await dial(house, 'bank-a');
+    await assert.rejects(
+      stranger.reportApplied({ trustDomain: 'bank-a', applied: [one] }),
+      (error) => faultCode(error) === 'AGENT_NOT_ATTESTED',
+    );
+    await stranger.close();
   }));
 
 test('documents that are wrong change nothing', () =>

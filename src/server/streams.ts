@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { Turns } from '#rpc';
+import type { AppliedBy } from '#wire/gen/hauberk_sync';
 
 /** An open push stream: whose it is, and what its agent says it has applied. */
 export interface OpenStream {
@@ -8,6 +9,8 @@ export interface OpenStream {
   readonly acknowledged: bigint;
   /** Unix milliseconds: when it was acknowledged, or when the stream was opened. */
   readonly at: number;
+  /** Enforcement points behind the agent, by identity, with what all of each have applied. */
+  readonly points: readonly AppliedBy[];
 }
 
 /** So many agents are sent to in one turn of the event loop: the first of a thousand have their SVIDs issued before the last have heard. */
@@ -39,7 +42,7 @@ export class Streams {
       isStirred = false;
       if (this.#open.has(key)) send();
     };
-    this.#open.set(key, { agent, acknowledged: 0n, at: this.#clock.now() });
+    this.#open.set(key, { agent, acknowledged: 0n, at: this.#clock.now(), points: [] });
     return {
       stir: () => {
         if (!isStirred) this.#turns.push(turn);
@@ -48,10 +51,15 @@ export class Streams {
       acknowledge: (revision) => {
         const present = this.#open.get(key);
         if (present !== undefined && revision > present.acknowledged)
-          this.#open.set(key, { agent, acknowledged: revision, at: this.#clock.now() });
+          this.#open.set(key, { ...present, acknowledged: revision, at: this.#clock.now() });
       },
       close: () => void this.#open.delete(key),
     };
+  }
+
+  /** What an agent says of the enforcement points behind it; forgotten with its stream. */
+  tell(agentId: string, points: readonly AppliedBy[]): void {
+    for (const [key, open] of this.#open) if (open.agent.id === agentId) this.#open.set(key, { ...open, points });
   }
 
   of(trustDomain: string): readonly OpenStream[] {

@@ -16,9 +16,10 @@ test('what is revoked is refused in the running bank, on connections and session
   const bank = await RunningBank.start();
   const socket = join(bank.directory, 'run', 'server', 'admin.sock');
   const agents = createClient(AgentsDefinition, { socketPath: socket });
-  const run = async (...words: readonly string[]): Promise<void> => {
+  const run = async (...words: readonly string[]): Promise<string> => {
     const ran = await hauberk(...words, '--socket', socket);
     assert.deepEqual([ran.error, ran.status], ['', 0]);
+    return ran.out;
   };
   try {
     await bank.heals(WITHIN_MILLIS);
@@ -40,7 +41,9 @@ test('what is revoked is refused in the running bank, on connections and session
     };
     assert.deepEqual([await reads(alice), await reads(carol)], ['ALLOWED', 'ALLOWED']);
 
-    await run('revoke', 'user', ALICE, '--reason', 'stolen laptop');
+    const revoked = await run('revoke', 'user', ALICE, '--reason', 'stolen laptop');
+    // Edge, gate and the services of bank-a.
+    assert.match(revoked, /applied by ([5-9]|\d\d) of \1 enforcement points behind 1 of 1 agents after \d+ ms/);
     await becomes('TOKEN_REVOKED');
     assert.equal(await reads(carol), 'ALLOWED');
     await run('revocation', 'restore', 'user', ALICE);

@@ -13,16 +13,18 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
   const handlers: Handlers<typeof EnforcementPointDefinition, PeerCredentials> = {
     watch: async function* (requests, context) {
       const watched = new Watched(node);
-      void takeAcknowledgements(requests, watched);
+      void takeAcknowledgements(requests, watched, () => node.pointsChanged());
       node.points.add(watched);
       const isConcerned = ofEnforcement(node, context.caller);
       try {
         for await (const _ of changes(node, node.options.clock, () => undefined, context.signal, isConcerned)) {
           const updates = watched.next(await node.entitled(context.caller));
+          node.pointsChanged();
           for (const update of updates) yield { caller: [...watched.caller], update };
         }
       } finally {
         node.points.delete(watched);
+        node.pointsChanged();
       }
     },
     reportReceipts: async ({ receiptsJson }, context) => {
@@ -57,10 +59,17 @@ async function registerMinter(entitled: readonly Entitlement[], request: Registe
 }
 
 /** Keeps what the enforcement point says it has applied; reads on, so that the stream does not stall. */
-async function takeAcknowledgements(requests: AsyncIterable<WatchRequest>, watched: Watched): Promise<void> {
+async function takeAcknowledgements(
+  requests: AsyncIterable<WatchRequest>,
+  watched: Watched,
+  taken: () => void,
+): Promise<void> {
   try {
     for await (const { acknowledge } of requests)
-      if (acknowledge !== undefined) watched.acknowledge(acknowledge.trustDomain, acknowledge.revision);
+      if (acknowledge !== undefined) {
+        watched.acknowledge(acknowledge.trustDomain, acknowledge.revision);
+        taken();
+      }
   } catch {
     // The stream has ended; its other half notices too.
   }

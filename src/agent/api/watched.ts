@@ -45,6 +45,10 @@ export class Watched {
     return this.#applied;
   }
 
+  get followed(): ReadonlyMap<string, bigint> {
+    return new Map([...this.#sent.keys()].map((name) => [name, this.#applied.get(name) ?? 0n]));
+  }
+
   /** What was never sent cannot have been applied. */
   acknowledge(trustDomain: string, revision: bigint): void {
     const sent = this.#sent.get(trustDomain);

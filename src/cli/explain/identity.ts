@@ -85,6 +85,11 @@ async function describe(admin: AdminClient, trustDomain: string, entry: EntryRes
       ? '  changed: longer ago than the newest receipts tell'
       : `  changed: at revision ${revision}, ${change?.startedAt}, by ${change?.proof ?? '?'}`,
     ...agents.map(({ id, acknowledged }) => `  agent ${id} ${holds(Number(acknowledged), revision)}`),
+    ...connected.flatMap(({ id, points }) =>
+      points
+        .filter((one) => one.spiffeId === entry.spiffeId)
+        .map((one) => `  ${one.points} of it enforce behind ${id}: ${applied(Number(one.revision))}`),
+    ),
     ...(agents.length === 0 ? ['  no agent that is connected is its parent: nobody can be given it now'] : []),
     last === undefined
       ? '  issued: not among the newest receipts'
@@ -96,4 +101,10 @@ async function describe(admin: AdminClient, trustDomain: string, entry: EntryRes
 function holds(acknowledged: number, revision: number): string {
   if (Number.isNaN(revision) || acknowledged >= revision) return `has it (it acknowledged revision ${acknowledged})`;
   return `has not heard of it yet (it acknowledged revision ${acknowledged})`;
+}
+
+function applied(revision: number): string {
+  return revision === 0
+    ? 'nothing is applied yet'
+    : `what changed for it last, or before, was applied at revision ${revision}`;
 }

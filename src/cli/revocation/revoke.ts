@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { findDurationSeconds } from '#config';
 import { Fault, systemClock, unixSeconds } from '#kernel';
-import { print } from '../target.ts';
+import { print, withAdmin } from '../target.ts';
+import { awaitApplied } from './await-applied.ts';
 import { type SubjectOptions, subjectOf, withRevocations, withSubject } from './client.ts';
 
 interface RevokeOptions extends SubjectOptions {
@@ -20,6 +21,9 @@ export function revokeCommand(): Command {
       return withRevocations(options, async (client) => {
         const { revision } = await client.revoke(request);
         print(`revoked ${kind} ${value} in ${subject.trustDomain} at revision ${revision}`);
+        await withAdmin(options, async (admin) => {
+          for (const line of await awaitApplied(admin, subject.trustDomain, revision)) print(line);
+        });
       });
     });
 }

@@ -74,8 +74,8 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
             issued: BigInt(ofKind.identity ?? 0),
             receipts: BigInt(receipts),
             caExpiresAt: BigInt(Math.floor((authority.caNotAfter ?? 0) / 1000)),
-            connected: state.streams.of(name).map(({ agent: { id, alias = '' }, acknowledged, at }) => {
-              return { id, alias, acknowledged, acknowledgedAt: BigInt(at) };
+            connected: state.streams.of(name).map(({ agent: { id, alias = '' }, acknowledged, at, points }) => {
+              return { id, alias, acknowledged, acknowledgedAt: BigInt(at), points: [...points] };
             }),
             code: trouble?.code ?? '',
             reason: trouble?.message ?? '',

@@ -2,6 +2,7 @@ import { isReasonCode, type Receipt } from '#chain';
 import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { bindService, QUESTION, type ServiceBinding } from '#rpc';
+import { SpiffeId } from '#spiffe';
 import type { MinterResource, TrustDomainResource } from '#wire';
 import {
   AgentSyncDefinition,
@@ -95,6 +96,14 @@ export function syncService(state: State, limiter: RateLimiter): ServiceBinding<
         const accepted = await state.ledger.append(receipts);
         touchFederations(registry, receipts);
         return { accepted };
+      },
+      reportApplied: async ({ trustDomain, applied }, { caller }) => {
+        const agent = await agentOf('reportApplied', caller, trustDomain);
+        if (applied.length > LIMITS.appliedPoints.value)
+          throw new Fault('LIMIT_EXCEEDED', 'too many enforcement points in one report');
+        for (const { spiffeId } of applied) SpiffeId.parse(spiffeId);
+        state.streams.tell(agent.id, applied);
+        return {};
       },
     },
     undefined,

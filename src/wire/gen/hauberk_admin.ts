@@ -157,6 +157,15 @@ export interface StatusResponse_ConnectedAgent {
   acknowledged: bigint;
   /** Unix milliseconds. */
   acknowledgedAt: bigint;
+  points: StatusResponse_EnforcementPoints[];
+}
+
+/** Enforcement points of one identity at one agent. */
+export interface StatusResponse_EnforcementPoints {
+  spiffeId: string;
+  points: number;
+  /** All of them have applied it: the newest that changed something for them, or one before. 0 for none yet. */
+  revision: bigint;
 }
 
 export interface UsesRequest {
@@ -1576,7 +1585,7 @@ export const StatusResponse_TrustDomainStatus: MessageFns<StatusResponse_TrustDo
 };
 
 function createBaseStatusResponse_ConnectedAgent(): StatusResponse_ConnectedAgent {
-  return { id: "", alias: "", acknowledged: 0n, acknowledgedAt: 0n };
+  return { id: "", alias: "", acknowledged: 0n, acknowledgedAt: 0n, points: [] };
 }
 
 export const StatusResponse_ConnectedAgent: MessageFns<StatusResponse_ConnectedAgent> = {
@@ -1598,6 +1607,9 @@ export const StatusResponse_ConnectedAgent: MessageFns<StatusResponse_ConnectedA
         throw new globalThis.Error("value provided for field message.acknowledgedAt of type int64 too large");
       }
       writer.uint32(32).int64(message.acknowledgedAt);
+    }
+    for (const v of message.points) {
+      StatusResponse_EnforcementPoints.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1645,6 +1657,85 @@ export const StatusResponse_ConnectedAgent: MessageFns<StatusResponse_ConnectedA
             }
 
             message.acknowledgedAt = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.points.push(StatusResponse_EnforcementPoints.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStatusResponse_EnforcementPoints(): StatusResponse_EnforcementPoints {
+  return { spiffeId: "", points: 0, revision: 0n };
+}
+
+export const StatusResponse_EnforcementPoints: MessageFns<StatusResponse_EnforcementPoints> = {
+  encode(message: StatusResponse_EnforcementPoints, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.points !== 0) {
+      writer.uint32(16).uint32(message.points);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusResponse_EnforcementPoints {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusResponse_EnforcementPoints();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.points = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
             continue;
           }
         }

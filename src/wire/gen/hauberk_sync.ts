@@ -14,6 +14,22 @@ export const protobufFileName = "hauberk_sync.proto";
 
 /** Between agent and server: gRPC over TLS, the server's name in SNI is the trust domain. */
 
+export interface ReportAppliedRequest {
+  trustDomain: string;
+  applied: AppliedBy[];
+}
+
+export interface AppliedBy {
+  /** The first identity of the enforcement points. */
+  spiffeId: string;
+  points: number;
+  /** All of them have applied it; 0 for none yet. */
+  revision: bigint;
+}
+
+export interface ReportAppliedResponse {
+}
+
 export interface AttestNodeRequest {
   /** First. */
   params?:
@@ -178,6 +194,169 @@ export interface ReportReceiptsRequest {
 export interface ReportReceiptsResponse {
   accepted: number;
 }
+
+function createBaseReportAppliedRequest(): ReportAppliedRequest {
+  return { trustDomain: "", applied: [] };
+}
+
+export const ReportAppliedRequest: MessageFns<ReportAppliedRequest> = {
+  encode(message: ReportAppliedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    for (const v of message.applied) {
+      AppliedBy.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportAppliedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportAppliedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.applied.push(AppliedBy.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAppliedBy(): AppliedBy {
+  return { spiffeId: "", points: 0, revision: 0n };
+}
+
+export const AppliedBy: MessageFns<AppliedBy> = {
+  encode(message: AppliedBy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.points !== 0) {
+      writer.uint32(16).uint32(message.points);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppliedBy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppliedBy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.points = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportAppliedResponse(): ReportAppliedResponse {
+  return {};
+}
+
+export const ReportAppliedResponse: MessageFns<ReportAppliedResponse> = {
+  encode(_: ReportAppliedResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportAppliedResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportAppliedResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseAttestNodeRequest(): AttestNodeRequest {
   return { params: undefined, challengeResponse: undefined };
@@ -1857,6 +2036,15 @@ export const AgentSyncDefinition = {
       requestType: RegisterMinterRequest as typeof RegisterMinterRequest,
       requestStream: false,
       responseType: RegisterMinterResponse as typeof RegisterMinterResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** What enforcement points behind the agent have applied: replaces what it told before, is kept in memory while its stream is open. */
+    reportApplied: {
+      name: "ReportApplied",
+      requestType: ReportAppliedRequest as typeof ReportAppliedRequest,
+      requestStream: false,
+      responseType: ReportAppliedResponse as typeof ReportAppliedResponse,
       responseStream: false,
       options: {},
     },
