@@ -13,7 +13,7 @@ export interface KeyManager {
   find(name: string, signal?: AbortSignal): Promise<Buffer | undefined>;
   /**
    * EC keys: ECDSA with SHA-256 for P-256 and SHA-384 for P-384, DER encoding of r and s. RSA keys: PKCS#1 v1.5 with SHA-256.
-   * A key that is in this process signs at once; a remote one answers later. Throws `NOT_FOUND` for an unknown name.
+   * Keys of this process sign in its thread pool, many at once. Throws `NOT_FOUND` for an unknown name.
    */
   sign(name: string, data: Uint8Array, signal?: AbortSignal): Buffer | Promise<Buffer>;
   /** Forgets a key; unknown names are fine. */

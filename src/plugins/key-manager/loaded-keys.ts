@@ -33,7 +33,7 @@ export class LoadedKeys {
     return key === undefined ? undefined : spkiOf(key);
   }
 
-  /** As `KeyManager.sign`: at once for an EC key that is loaded. Throws `NOT_FOUND`. */
+  /** As `KeyManager.sign`. Throws `NOT_FOUND`. */
   sign(name: string, data: Uint8Array): Buffer | Promise<Buffer> {
     const known = this.#keys.get(name);
     return known === undefined ? this.#signWithLoaded(name, data) : signWith(known, data);

@@ -34,11 +34,13 @@ export function keyTypeOf(key: KeyObject): KeyType {
   throw new Fault('KEY_UNREADABLE', 'a key of this kind or size signs nothing here');
 }
 
-/** As `KeyManager.sign`: at once for EC; off the main thread for RSA, which takes milliseconds. */
-export function signWith(key: KeyObject, data: Uint8Array): Buffer | Promise<Buffer> {
-  const type = keyTypeOf(key);
-  if (type === 'ec-p256' || type === 'ec-p384') return sign(KEY_USE[type].hash, data, { key, dsaEncoding: 'der' });
+/** As `KeyManager.sign`, off the main thread: what is signed one after another there is signed on every core here. */
+export function signWith(key: KeyObject, data: Uint8Array): Promise<Buffer> {
+  const { hash } = KEY_USE[keyTypeOf(key)];
   return new Promise((resolve, reject) => {
-    sign('sha256', data, key, (error, signature) => (error === null ? resolve(signature) : reject(error)));
+    // The encoding counts for EC keys alone.
+    sign(hash, data, { key, dsaEncoding: 'der' }, (error, signature) =>
+      error === null ? resolve(signature) : reject(error),
+    );
   });
 }
