@@ -1,15 +1,7 @@
-import {
-  closeSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Fault, LIMITS, type Log } from '#kernel';
+import { makeDataDirectory } from '#plugins/key-manager/disk';
 import { readStamped, type StampedReceipt } from './receipt.ts';
 
 /** A journal that holds this much of what is confirmed already is written anew. */
@@ -28,7 +20,7 @@ export class ReceiptJournal {
   constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDataDirectory(dirname(path));
     this.#file = openSync(path, 'a', 0o600);
     this.#bytes = this.#read().length;
   }

@@ -1,7 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { Fault, LIMITS } from '#kernel';
+import { Fault, isFault, LIMITS } from '#kernel';
 
 /**
  * Listens on a Unix socket of the given mode. A stale socket is removed; a live one, and a file that is no socket, is left alone.
@@ -19,13 +19,22 @@ export async function listenUnix(path: string, mode: number, onConnection: (sock
   const server = createServer(onConnection);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    assertNobodyReplaces(path);
     await listen(server, path, mode);
     chmodSync(path, mode);
   } catch (cause) {
     server.close();
+    if (isFault(cause)) throw cause;
     throw new Fault('DIRECTORY_UNWRITABLE', `no socket can be made at ${path}`, { cause });
   }
   return server;
+}
+
+/** Who may write to the directory could put a socket of their own, or a link, in the place of ours; where it is sticky only owners can. */
+function assertNobodyReplaces(path: string): void {
+  const { mode } = statSync(dirname(path));
+  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0)
+    throw new Fault('DIRECTORY_UNWRITABLE', `everybody may replace a socket at ${path}`, { details: { path } });
 }
 
 function listen(server: Server, path: string, mode: number): Promise<void> {

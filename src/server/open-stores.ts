@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, Fault, type Log, type Random } from '#kernel';
+import type { Clock, Log, Random } from '#kernel';
 import type { LedgerStore } from '#ledger';
+import { makeDataDirectory } from '#plugins/key-manager/disk';
 import { openPostgres, type PostgresAddress } from '#plugins/store/postgres';
 import { SqliteLedgerStore, SqliteStore } from '#plugins/store/sqlite';
 import type { Store } from '#registry';
@@ -22,11 +22,7 @@ export interface Stores {
 
 /** Opens registry and ledgers where the configuration says. Throws `DIRECTORY_UNWRITABLE`, `STORE_SCHEMA_NEWER`, `STORE_UNAVAILABLE`. */
 export async function openStores({ dataDir, store: chosen, clock, random, log }: StoresOptions): Promise<Stores> {
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new Fault('DIRECTORY_UNWRITABLE', `${dataDir} cannot be written`, { cause });
-  }
+  makeDataDirectory(dataDir);
   if (chosen?.type === 'postgres') {
     return openPostgres({ address: postgresAddress(chosen), clock, random, log });
   }
