@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { SpiffeId } from '#spiffe';
 import { DebugDefinition } from '#wire/gen/spire/api/agent/debug';
-import { parseCertificate } from '#x509';
+import { nameText, parseCertificate } from '#x509';
 import type { AgentNode } from '../node.ts';
 import { attempt } from '../token-bundles.ts';
 
@@ -36,6 +36,6 @@ function describe(der: Uint8Array) {
   return {
     id: id === undefined ? undefined : { trustDomain: id.trustDomain, path: id.path },
     expiresAt: BigInt(Math.floor(notAfter / 1000)),
-    subject: new X509Certificate(der).subject,
+    subject: nameText(new X509Certificate(der).subject),
   };
 }

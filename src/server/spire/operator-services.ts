@@ -4,6 +4,7 @@ import { loggerHandlers, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Serving } from '#wire/gen/health';
 import { DebugDefinition } from '#wire/gen/spire/api/server/debug';
 import { LoggerDefinition } from '#wire/gen/spire/api/server/logger';
+import { nameText } from '#x509';
 import { bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
 import { federatedBundles } from './federated-bundles.ts';
@@ -71,7 +72,7 @@ function debugService(gate: Gate): ServiceBinding<SpireCaller> {
           return {
             id: uri === undefined ? undefined : encodeId(uri),
             expiresAt: BigInt(Math.floor(certificate.validToDate.getTime() / 1000)),
-            subject: certificate.subject.split('\n').join(','),
+            subject: nameText(certificate.subject),
           };
         }),
         uptime: Math.floor((state.options.clock.monotonic() - startedAt) / 1000),
