@@ -52,6 +52,19 @@ test('the serial that an issued certificate is known by is the one that is read 
   await authority.close();
 });
 
+test('the first DNS name is the common name too, as in SPIRE, where it fits into one', async () => {
+  const authority = await newAuthority(new ManualClock());
+  const subject = async (...dnsNames: readonly string[]): Promise<string> => {
+    const { chain } = await authority.issueX509Svid({ id, publicKeySpki: newSpki(), ttlSeconds: 60, dnsNames });
+    return new X509Certificate(chain[0] ?? '').subject;
+  };
+  assert.equal(await subject('web.local', 'other.local'), 'C=US\nO=SPIRE\nCN=web.local');
+  assert.equal(await subject('*.web.local'), 'C=US\nO=SPIRE\nCN=*.web.local');
+  assert.equal(await subject(`${'a'.repeat(60)}.local`, 'web.local'), 'C=US\nO=SPIRE');
+  assert.equal(await subject(), 'C=US\nO=SPIRE');
+  await authority.close();
+});
+
 test('ID-13: issues an id of 2048 bytes', async () => {
   const authority = await newAuthority(new ManualClock());
   const long = SpiffeId.parse(`spiffe://bank-a/${'x'.repeat(2048 - 16)}`);

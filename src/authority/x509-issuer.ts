@@ -11,7 +11,7 @@ import { type Certificate, encodeCertificate, encodeSignedPart, keyId } from '#x
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
-import { backdateMillis, LEAF_SUBJECT, serialNumber } from './profile.ts';
+import { backdateMillis, leafSubject, serialNumber } from './profile.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import type { Slot } from './slot.ts';
 
@@ -88,7 +88,7 @@ export class X509Issuer {
     const tbs = encodeSignedPart({
       kind: 'leaf',
       serial,
-      subject: LEAF_SUBJECT,
+      subject: leafSubject(request.dnsNames),
       issuer: authority.subjectDer,
       notBefore,
       notAfter,
