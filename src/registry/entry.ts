@@ -70,6 +70,7 @@ function assertBounds(body: EntryResource): void {
   if (selectors.length === 0) throw entryFault('it needs at least one selector');
   if (selectors.length > LIMITS.entrySelectors.value) throw entryFault('it has too many selectors');
   for (const selector of selectors) assertSelector(selector);
+  assertStorable(body);
   if (Buffer.byteLength(hint ?? '') > LIMITS.entryHintBytes.value) throw entryFault('its hint has at most 1024 bytes');
   for (const [what, list] of [
     ['DNS names', dnsNames],
@@ -82,6 +83,14 @@ function assertBounds(body: EntryResource): void {
     if (!Number.isSafeInteger(value)) throw entryFault(`its ${field} is no whole number`);
     if (value < 0 && field !== 'priority') throw entryFault(`its ${field} is negative`);
   }
+}
+
+/** What SVIDStore plugins keep is issued ahead, and its selectors are of one platform, as in SPIRE. */
+function assertStorable({ storeSvid, disableX509SvidPrefetch, selectors }: EntryResource): void {
+  if (storeSvid !== true) return;
+  if (disableX509SvidPrefetch === true) throw entryFault('what is stored cannot do without prefetching');
+  if (new Set(selectors.map((selector) => parseSelector(selector).type)).size > 1)
+    throw entryFault('the selectors of an entry that is stored are of one type');
 }
 
 function assertSelector(selector: string): void {

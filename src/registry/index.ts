@@ -2,7 +2,7 @@ export type { AgentFilter } from './agent-filter.ts';
 export type { AgentRecord, JoinToken } from './agent-record.ts';
 export type { AgentChange } from './agents.ts';
 export type { Draft, PlannedChange } from './draft.ts';
-export { parseEntry } from './entry.ts';
+export { isSameEntry, parseEntry } from './entry.ts';
 export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
 export type { HeldEntry } from './entry-index.ts';
 export {
@@ -11,6 +11,7 @@ export {
   setFederatedBundle,
   takeFetchedBundle,
 } from './federated-bundle.ts';
+export { parseFederation } from './federation.ts';
 export type { PastResource } from './history.ts';
 export { journalLog, keyLog } from './log-names.ts';
 export { MemoryStore } from './memory-store.ts';

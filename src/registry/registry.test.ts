@@ -94,6 +94,8 @@ for (const [what, extra] of [
   ['with a negative lifetime', { x509SvidTtlSeconds: -1 }],
   ['with half a second', { jwtSvidTtlSeconds: 0.5 }],
   ['with a priority that is text', { priority: '1' }],
+  ['that is stored, with selectors of two types', { storeSvid: true, selectors: ['unix:uid:1', 'docker:label:a'] }],
+  ['that is stored and not prefetched', { storeSvid: true, disableX509SvidPrefetch: true }],
   ['that federates with a trust domain that nobody knows', { federatesWith: ['unknown.example'] }],
 ] as const) {
   test(`an entry ${what} is refused, and nothing of its commit is kept`, async () => {
@@ -106,6 +108,12 @@ for (const [what, extra] of [
     assert.equal(registry.revision('bank-a'), 1);
   });
 }
+
+test('an entry that is stored is accepted with selectors of one type', async () => {
+  const { registry } = await house();
+  await registry.commit('bank-a', [entry('kept', { storeSvid: true, selectors: ['unix:uid:1', 'unix:gid:1'] })]);
+  assert.deepEqual(ids(registry), ['kept']);
+});
 
 test('an entry at its limits is accepted: an id of 2048 bytes, a hint of 1024, 128 selectors', async () => {
   const { registry } = await house();
@@ -286,6 +294,7 @@ test('a federation needs an https address without a user, and ids of the other t
     { bundleEndpointUrl: 'http://peer.example/bundle' },
     { bundleEndpointUrl: 'https://user@peer.example/bundle' },
     { bundleEndpointUrl: 'peer.example' },
+    { bundleEndpointUrl: 'https:///bundle' },
     { bundleEndpointProfile: { type: 'https_spiffe' } },
     { bundleEndpointProfile: { type: 'ftp' } },
     { allow: { ids: ['spiffe://elsewhere/x'] } },
