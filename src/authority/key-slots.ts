@@ -244,6 +244,7 @@ export class KeySlots implements Closeable {
   }
 
   #upstream(id: string): JournalAnchor {
+    if (this.#contents.upstream.length === 0) throw wrongState('upstream authority is not configured');
     const anchor = this.#contents.upstream.find((one) => one.id === id && !one.revoked);
     if (anchor === undefined) throw new Fault('NOT_FOUND', 'no upstream authority of this subject key id');
     if (this.slots.some((slot) => slot.state === 'active' && upstreamAuthorityId(slot.chain) === id))

@@ -22,7 +22,9 @@ export function bundleService(gate: Gate): ServiceBinding<SpireCaller> {
     federatedBundles(registry, trustDomain).find((bundle) => bundle.trustDomain === name);
   const results = (trustDomain: string, bundles: readonly Bundle[], statuses: readonly Status[], mask?: BundleMask) =>
     statuses.map((status, index) => {
-      const bundle = status.code === OK.code ? find(trustDomain, bundles[index]?.trustDomain ?? '') : undefined;
+      const name = bundles[index]?.trustDomain ?? '';
+      const bundle =
+        status.code === OK.code ? find(trustDomain, parseTrustDomainName(name, 'trust domain')) : undefined;
       return { status, bundle: bundle === undefined ? undefined : encodeBundle(bundle, mask) };
     });
   return bindSpire(gate, BundleDefinition, {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Fault } from '#kernel';
-import type { HeldEntry } from '#registry';
+import { type HeldEntry, isSameEntry } from '#registry';
 import type { ServiceBinding } from '#rpc';
 import {
   type BatchCreateEntryResponse_Result,
@@ -78,8 +78,9 @@ async function createEntries(
     existing.delete(index);
     const id = ids[index] ?? '';
     const entry = decodeEntry(trustDomain, message, { id });
-    if (draft.find('Entry', trustDomain, id) !== undefined) {
-      existing.set(index, id);
+    const holder = draft.find<HeldEntry['body']>('Entry', trustDomain, id);
+    if (holder !== undefined) {
+      if (isSameEntry(holder, entry)) existing.set(index, id);
       throw new Fault('ALREADY_EXISTS', 'an entry of this id exists already');
     }
     try {

@@ -34,6 +34,14 @@ test('bundles of others are created once, updated by mask, set, listed and got; 
     assert.deepEqual(updated.results[0]?.bundle, { ...other, refreshHint: 90n });
     const set = await client.batchSetFederatedBundle({ bundle: [foreign(own, 'z'), other], outputMask: undefined });
     assert.deepEqual(codes(set.results), [0, 0]);
+    // SPIRE's command line names a trust domain by an id of it.
+    const named = [foreign(own, 'spiffe://z'), foreign(own, 'spiffe://z/path'), foreign(own, 'spiffe://z//path')];
+    const { results } = await client.batchSetFederatedBundle({ bundle: named, outputMask: undefined });
+    assert.deepEqual(codes(results), [0, 0, 3]);
+    assert.deepEqual(
+      results.map((one) => one.bundle?.trustDomain),
+      ['z', 'z', undefined],
+    );
     const first = await client.listFederatedBundles({ outputMask: NO_MASK, pageSize: 1, pageToken: '' });
     const rest = await client.listFederatedBundles({
       outputMask: NO_MASK,
@@ -113,13 +121,14 @@ test('federation relationships are the registry’s own: created once, updated, 
         web,
         spiffe,
         { ...web, trustDomain: 'x', bundleEndpointUrl: 'http://x/' },
+        { ...web, bundleEndpointUrl: 'http://partner.example/' },
         { ...web, trustDomain: 'x', httpsWeb: undefined },
         { ...web, trustDomain: 'bank-a' },
         { ...web, trustDomain: 'x', trustDomainBundle: foreign(own, 'y') },
       ],
       outputMask: undefined,
     });
-    assert.deepEqual(codes(created.results), [0, 6, 0, 3, 3, 3, 3]);
+    assert.deepEqual(codes(created.results), [0, 6, 0, 3, 3, 3, 3, 3]);
     assert.equal(created.results[2]?.federationRelationship?.trustDomainBundle?.sequenceNumber, 7n);
     const mask = { bundleEndpointUrl: true, bundleEndpointProfile: false, trustDomainBundle: false };
     const updated = await client.batchUpdateFederationRelationship({

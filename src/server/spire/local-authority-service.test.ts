@@ -32,7 +32,8 @@ for (const kind of ['X509', 'JWT', 'WIT'] as const)
       await assert.rejects(client[`activate${kind}Authority`]({ authorityId: '' }), code('ARGUMENT_INVALID'));
       await assert.rejects(client[`activate${kind}Authority`]({ authorityId: 'ab' }), code('ARGUMENT_INVALID'));
       await assert.rejects(client[`taint${kind}Authority`]({ authorityId: first }), code('ARGUMENT_INVALID'));
-      await assert.rejects(client[`taint${kind}Authority`]({ authorityId: next }), code('AUTHORITY_STATE_INVALID'));
+      await assert.rejects(client[`taint${kind}Authority`]({ authorityId: next }), code('ARGUMENT_INVALID'));
+      await assert.rejects(client[`revoke${kind}Authority`]({ authorityId: next }), code('ARGUMENT_INVALID'));
       await client[`activate${kind}Authority`]({ authorityId: next });
       const state = await client[`get${kind}AuthorityState`]({});
       assert.deepEqual([state.active?.authorityId, state.prepared, state.old?.authorityId], [next, undefined, first]);
@@ -46,3 +47,10 @@ for (const kind of ['X509', 'JWT', 'WIT'] as const)
       assert.equal((await authorities()).length, 1);
       await assert.rejects(client[`revoke${kind}Authority`]({ authorityId: next }), code('ARGUMENT_INVALID'));
     }));
+
+test('without an upstream authority there is none to taint or to revoke: the state is wrong, not the id', () =>
+  withSpire(async (spire) => {
+    const client = spire.local(LocalAuthorityDefinition);
+    for (const method of ['taintX509UpstreamAuthority', 'revokeX509UpstreamAuthority'] as const)
+      await assert.rejects(client[method]({ subjectKeyId: 'ab' }), code('AUTHORITY_STATE_INVALID'));
+  }));

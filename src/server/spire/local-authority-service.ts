@@ -32,8 +32,9 @@ export function localAuthorityService(gate: Gate): ServiceBinding<SpireCaller> {
   const change = async (verb: Verb, kind: AuthorityKind, id: string, { caller }: Called): Promise<StateMessage> => {
     const { authority } = gate.state.trustDomain(caller.trustDomain);
     if (id === '') throw new Fault('ARGUMENT_INVALID', 'no authority ID provided');
-    if (authority.states(kind).some((one) => one.id === id && one.state === 'active'))
-      throw new Fault('ARGUMENT_INVALID', `unable to ${verb} current local authority`);
+    const { state } = authority.states(kind).find((one) => one.id === id) ?? {};
+    if (state === 'active' || (state === 'prepared' && verb !== 'activate'))
+      throw new Fault('ARGUMENT_INVALID', `unable to ${verb} ${state} local authority`);
     const changed = await known(authority[verb](kind, id));
     await note(gate, caller, `authority:${verb}`, `${kind} ${id}`);
     return encode(changed);

@@ -11,6 +11,7 @@ import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { AgentDefinition } from '#wire/gen/spire/api/server/agent';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { createCertificateRequest, encodeCertificateRequest, encodeRequestedPart, pemCertificates } from '#x509';
+import type { AuthorityConfig } from '../authority-config.ts';
 import { type RunningServer, startServer } from '../index.ts';
 
 export const NAME = 'bank-a';
@@ -40,6 +41,7 @@ export interface HarnessOptions {
   readonly clock?: Clock;
   readonly rateLimits?: Readonly<Record<string, number>>;
   readonly nodeAttestors?: readonly NodeAttestor[];
+  readonly authority?: AuthorityConfig;
 }
 
 export const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
@@ -58,6 +60,7 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       sync: { host: '127.0.0.1', port: 0 },
       spire: { rateLimits },
       moreNodeAttestors: nodeAttestors,
+      ...(options.authority === undefined ? {} : { authority: options.authority }),
       clock,
       random: systemRandom,
       log: silentLog,

@@ -1,5 +1,5 @@
 import { Fault } from '#kernel';
-import type { Draft } from '#registry';
+import { type Draft, parseFederation } from '#registry';
 import type { ServiceBinding } from '#rpc';
 import type { BundleResource, FederationResource } from '#wire';
 import { TrustDomainDefinition } from '#wire/gen/spire/api/server/trustdomain';
@@ -31,7 +31,9 @@ export function trustDomainService(gate: Gate): ServiceBinding<SpireCaller> {
     statuses.map((status, index) => ({
       status,
       federationRelationship:
-        status.code === OK.code ? find(trustDomain, relationships[index]?.trustDomain ?? '', mask) : undefined,
+        status.code === OK.code
+          ? find(trustDomain, parseTrustDomainName(relationships[index]?.trustDomain ?? '', 'trust domain'), mask)
+          : undefined,
     }));
   return bindSpire(gate, TrustDomainDefinition, {
     listFederationRelationships: async ({ outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
@@ -50,7 +52,8 @@ export function trustDomainService(gate: Gate): ServiceBinding<SpireCaller> {
     },
     batchCreateFederationRelationship: async ({ federationRelationships, outputMask }, { caller }) => {
       const statuses = await writeBatch(gate, caller, federationRelationships, (draft, message) => {
-        const federation = decodeRelationship(message);
+        const asked = decodeRelationship(message);
+        const federation = parseFederation(caller.trustDomain, asked.trustDomain, asked);
         if (present(draft, caller, federation.trustDomain) !== undefined)
           throw new Fault('ALREADY_EXISTS', 'federation relationship already exists');
         put(draft, caller, federation, message);

@@ -97,7 +97,8 @@ export function decodeEntryFilter(trustDomain: string, filter: CountEntriesReque
     ...(selectors === undefined ? {} : { selectors }),
     ...(federatesWith === undefined ? {} : { federatesWith }),
     ...(filter.byHint === undefined ? {} : { hint: filter.byHint }),
-    ...(filter.byDownstream === undefined ? {} : { downstream: filter.byDownstream }),
+    // SPIRE's command line always sends it, and means by false: whether or not.
+    ...(filter.byDownstream === true ? { downstream: true } : {}),
   };
 }
 

@@ -22,9 +22,9 @@ export function parseAgentId(trustDomain: string, message: SPIFFEID | undefined,
   return id;
 }
 
-/** A trust domain's name, or its SPIFFE ID as some clients write it. */
+/** A trust domain's name, or a SPIFFE ID of it as some clients write it. */
 export function parseTrustDomainName(text: string, what: string): string {
-  const name = text.startsWith('spiffe://') ? text.slice('spiffe://'.length) : text;
+  const name = text.startsWith('spiffe://') ? parseText(text, what).trustDomain : text;
   if (name === '' || !isTrustDomain(name)) throw invalid(what, 'it is no name of a trust domain');
   return name;
 }
@@ -38,8 +38,12 @@ function parse(message: SPIFFEID | undefined, what: string): SpiffeId {
   if (message === undefined) throw invalid(what, 'it is missing');
   const trustDomain = parseTrustDomainName(message.trustDomain, what);
   const path = message.path === '' || message.path.startsWith('/') ? message.path : `/${message.path}`;
+  return parseText(`spiffe://${trustDomain}${path}`, what);
+}
+
+function parseText(text: string, what: string): SpiffeId {
   try {
-    return SpiffeId.parse(`spiffe://${trustDomain}${path}`);
+    return SpiffeId.parse(text);
   } catch (cause) {
     throw invalid(what, 'it is no SPIFFE ID', cause);
   }
