@@ -1,19 +1,11 @@
 // go-spiffe, unmodified, against our agent and our SDK.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectWorkload } from '#sdk';
 import { entry, withHouse } from '../../../src/agent/agent.harness.ts';
-import { ask, build, Stranger, skipOf } from '../stranger.ts';
+import { ask, Stranger } from '../stranger.ts';
+import { client, skip } from './client.ts';
 
-const here = import.meta.dirname;
-const built = build({
-  name: 'go-spiffe',
-  sources: ['main.go', 'go.mod', 'go.sum'].map((name) => join(here, name)),
-  steps: (folder) => [['go', ['build', '-o', join(folder, 'client'), '.'], here]],
-});
-const skip = skipOf(built);
-const client = 'folder' in built ? join(built.folder, 'client') : '';
 const ID = 'spiffe://bank-a/service';
 
 test('FetchX509SVID: go-spiffe takes the identity and verifies it with its own validator', { skip }, () =>

@@ -6,7 +6,9 @@ import { parseX509Bundle, verifyX509Svid } from '#spiffe';
 import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { derCertificates } from '#x509';
 import { withSpire } from '../../../src/server/spire/spire.harness.ts';
-import { cli, skip, withAgent, withServerBelow } from './stock.ts';
+import { cli, skip } from './stock.ts';
+import { upstairs, withAgent } from './stock-agent.ts';
+import { withStockServer } from './stock-server.ts';
 
 const NODE = 'spiffe://bank-a/node/stock';
 
@@ -17,9 +19,15 @@ test('what the server below mints chains to our root, and our bundle has its JWT
     const selector = ['-selector', `unix:uid:${userInfo().uid}`];
     const entry = ['-parentID', NODE, '-spiffeID', 'spiffe://bank-a/below', ...selector, '-downstream'];
     assert.equal((await spireServer('entry', 'create', ...entry)).code, 0);
-    await withAgent(spire, { name: 'join_token', data: '', joinToken: token }, async (agent) => {
+    await withAgent(upstairs(spire), { name: 'join_token', data: '', joinToken: token }, async (agent) => {
       await agent.fetch('fetch', 'x509');
-      await withServerBelow(spire, agent, async (below, log) => {
+      const { host, port } = upstairs(spire).address;
+      const plugins = `UpstreamAuthority "spire" { plugin_data {
+        server_address = "${host}"
+        server_port = "${port}"
+        workload_api_socket = "${agent.socket}"
+      } }`;
+      await withStockServer({ trustDomain: 'bank-a', plugins }, async ({ command: below, log }) => {
         const minted = await below('x509', 'mint', '-spiffeID', 'spiffe://bank-a/minted');
         assert.equal(minted.code, 0, log());
         const chain = derCertificates(minted.output.split('Root CAs:')[0] ?? '');

@@ -13,7 +13,8 @@ import { X509popAttestor } from '#plugins/node-attestor/x509pop';
 import { pemCertificates } from '#x509';
 import { type Spire, withSpire } from '../../../src/server/spire/spire.harness.ts';
 import { forge } from '../../forge/certificate.ts';
-import { cli, freePort, skip, withAgent } from './stock.ts';
+import { cli, freePort, skip } from './stock.ts';
+import { upstairs, withAgent } from './stock-agent.ts';
 
 const NODE = 'spiffe://bank-a/node/stock';
 const uid = `unix:uid:${userInfo().uid}`;
@@ -34,7 +35,7 @@ test(
       const spireServer = cli(spire);
       const token = /Token: (\S+)/.exec((await spireServer('token', 'generate', '-spiffeID', NODE)).output)?.[1] ?? '';
       await createEntry(spire, NODE, '/one');
-      await withAgent(spire, { name: 'join_token', data: '', joinToken: token }, async (agent) => {
+      await withAgent(upstairs(spire), { name: 'join_token', data: '', joinToken: token }, async (agent) => {
         assert.match((await agent.fetch('fetch', 'x509')).output, /spiffe:\/\/bank-a\/one/);
         const jwt = await agent.fetch('fetch', 'jwt', '-audience', 'db');
         const svid = /\t(ey\S+)/.exec(jwt.output)?.[1] ?? '';
@@ -142,7 +143,7 @@ async function attests(
       const node = ['entry', 'create', '-node', '-spiffeID', NODE, '-selector', selector];
       assert.equal((await spireServer(...node)).code, 0);
       await createEntry(spire, NODE, '/one');
-      await withAgent(spire, stock, async (agent) => {
+      await withAgent(upstairs(spire), stock, async (agent) => {
         assert.match((await agent.fetch('fetch', 'x509')).output, /spiffe:\/\/bank-a\/one/);
         assert.match((await spireServer('agent', 'list')).output, new RegExp(`Attestation type\\s*: ${stock.name}`));
         await evicted(spireServer);
