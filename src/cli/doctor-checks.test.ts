@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Examined, examine } from './doctor-checks.ts';
+import { type Examined, examine, type Federated } from './doctor-checks.ts';
 
 const NOW = 1_000_000_000_000;
 const later = (seconds: number): bigint => BigInt(NOW / 1000 + seconds);
+function federated(change: Partial<Federated> = {}): Federated {
+  const known = { refreshedAt: later(-60), code: '', authoritiesEndAt: later(3600) };
+  return { trustDomain: 'a', other: 'b', ...known, ...change };
+}
 const well = { code: '', reason: '' };
 const sound: Examined = {
   localNow: NOW,
@@ -16,6 +20,7 @@ const sound: Examined = {
     ],
   },
   bundles: [{ trustDomain: 'a', own: 'x', held: ['x', 'x'] }],
+  federations: [federated()],
 };
 const agent = (change: Partial<Examined['agent']['trustDomains'][number]>): Examined => ({
   ...sound,
@@ -47,6 +52,21 @@ const cases: readonly (readonly [string, Examined, string])[] = [
   ],
   ['an agent that is behind', agent({ revision: 2n }), 'warning state of a'],
   ['another bundle', { ...sound, bundles: [{ trustDomain: 'a', own: 'x', held: ['x', 'y'] }] }, 'FAILED bundle of a'],
+  [
+    'a bundle endpoint that does not answer, while what it said holds',
+    { ...sound, federations: [federated({ code: 'UPSTREAM_UNAVAILABLE' })] },
+    'warning bundle of b in a',
+  ],
+  [
+    'a bundle that has ended',
+    { ...sound, federations: [federated({ code: 'UPSTREAM_UNAVAILABLE', authoritiesEndAt: later(0) })] },
+    'FAILED bundle of b in a',
+  ],
+  [
+    'a bundle that was never fetched',
+    { ...sound, federations: [federated({ refreshedAt: 0n, authoritiesEndAt: 0n })] },
+    'FAILED bundle of b in a',
+  ],
 ];
 for (const [what, examined, expected] of cases)
   test(`tells ${what}`, () => assert.deepEqual(found(examined), [expected]));

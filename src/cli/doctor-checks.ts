@@ -32,8 +32,18 @@ export interface Examined {
       readonly clockSkewMillis: bigint;
     }[];
   };
+  readonly federations: readonly Federated[];
   /** Bundles as the authorities have them, and as the registry hands them to each trust domain, as text to compare. */
   readonly bundles: readonly { readonly trustDomain: string; readonly own: string; readonly held: readonly string[] }[];
+}
+
+/** What a trust domain knows of one that it federates with by a bundle endpoint. Unix seconds; 0 for never. */
+export interface Federated {
+  readonly trustDomain: string;
+  readonly other: string;
+  readonly refreshedAt: bigint;
+  readonly code: string;
+  readonly authoritiesEndAt: bigint;
 }
 
 /** The rules of `hauberk doctor`: health, clocks, expiries, revisions, bundles. Sockets are looked at before. */
@@ -51,6 +61,7 @@ export function examine(examined: Examined): readonly Check[] {
     ]),
     ...server.trustDomains.flatMap((domain) => revisions(domain, examined)),
     ...examined.bundles.map(agreement),
+    ...examined.federations.map((one) => federation(one, examined)),
   ];
 }
 
@@ -76,8 +87,7 @@ function skew(what: string, aheadMillis: number): Check {
 
 function expiry(what: string, expiresAt: bigint, { serverNow }: Examined): Check {
   const left = Number(expiresAt) - serverNow / 1000;
-  const until =
-    Number(expiresAt) === 0 ? 'not issued' : `until ${new Date(Number(expiresAt) * 1000).toISOString().slice(0, 19)}Z`;
+  const until = Number(expiresAt) === 0 ? 'not issued' : `until ${moment(expiresAt)}`;
   if (left <= 0) return { result: 'FAILED', what, found: `ended (${until})` };
   if (left < SOON_SECONDS)
     return { result: 'warning', what, found: `ends in ${Math.round(left)} s and was not renewed yet` };
@@ -104,6 +114,25 @@ function agreement({ trustDomain, own, held }: Examined['bundles'][number]): Che
     'the same everywhere',
     `${other} of ${held.length} trust domains hold another one than the authority has`,
   );
+}
+
+/** Peers of the other trust domain are accepted by what is known of it, until that has ended or they have been given what is not known here. */
+function federation(
+  { trustDomain, other, refreshedAt, code, authoritiesEndAt }: Federated,
+  { serverNow }: Examined,
+): Check {
+  const what = `bundle of ${other} in ${trustDomain}`;
+  const since = refreshedAt === 0n ? 'not since the server started' : `last ${moment(refreshedAt)}`;
+  if (authoritiesEndAt === 0n) return { result: 'FAILED', what, found: `never fetched${code && `: ${code}`}` };
+  const ended = Number(authoritiesEndAt) * 1000 <= serverNow;
+  if (ended)
+    return { result: 'FAILED', what, found: `ended ${moment(authoritiesEndAt)}, its peers are refused: ${code}` };
+  if (code === '') return { result: 'ok', what, found: `fetched, ${since}` };
+  return { result: 'warning', what, found: `not fetched: ${code}; ${since}; what is known is kept` };
+}
+
+function moment(seconds: bigint): string {
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}Z`;
 }
 
 function check(holds: boolean, what: string, found: string, otherwise: string): Check {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '#kernel';
 import { type AdminClient, table } from '#up';
-import { type Check, examine } from './doctor-checks.ts';
+import { type Check, examine, type Federated } from './doctor-checks.ts';
+import { withFederations } from './federation/client.ts';
 import { findRunDirectory, print, type TargetOptions, withAdmin, withSupervisor, withTarget } from './target.ts';
 
 export function doctorCommand(): Command {
@@ -34,9 +35,23 @@ async function doctor(options: TargetOptions): Promise<readonly Check[]> {
     const server = await admin.status();
     const localNow = systemClock.now();
     const bundles = await Promise.all(server.trustDomains.map(({ name }) => bundlesOf(admin, name)));
-    return examine({ localNow, serverNow: Number(server.now), server, agent, bundles });
+    const federations = await federationsOf(options, server.trustDomains);
+    return examine({ localNow, serverNow: Number(server.now), server, agent, bundles, federations });
   });
   return [...sockets, ...rest];
+}
+
+function federationsOf(
+  options: TargetOptions,
+  trustDomains: readonly { readonly name: string }[],
+): Promise<readonly Federated[]> {
+  return withFederations(options, async (client) => {
+    const all = trustDomains.map(async ({ name }) => {
+      const { relationships } = await client.list({ trustDomain: name });
+      return relationships.map(({ trustDomain: other, ...rest }) => ({ ...rest, trustDomain: name, other }));
+    });
+    return (await Promise.all(all)).flat();
+  });
 }
 
 async function bundlesOf(admin: AdminClient, trustDomain: string) {

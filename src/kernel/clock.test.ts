@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock, systemClock } from './clock.ts';
+import { ManualClock, systemClock, within } from './clock.ts';
 
 test('a callback is due at its wall time, not one millisecond before', () => {
   const clock = new ManualClock(1000);
@@ -74,4 +74,22 @@ test('a retry is due after its monotonic time, also when the wall clock was set 
   assert.deepEqual(seen, ['after']);
   clock.advance(300_000);
   assert.deepEqual(seen, ['after', 'at']);
+});
+
+test('what is due within minutes is due once: after a sleep at once, and no later when the wall clock was set back', () => {
+  for (const [jump, wait] of [
+    [0, 60_000],
+    [-32_400_000, 60_000],
+    [60_000, 0],
+  ] as const) {
+    const clock = new ManualClock();
+    let fired = 0;
+    within(clock, 60_000, () => fired++);
+    within(clock, 60_000, () => assert.fail()).cancel();
+    clock.jump(jump);
+    clock.advance(Math.max(0, wait - 1));
+    assert.equal(fired, wait === 0 ? 1 : 0);
+    clock.advance(40_000_000);
+    assert.equal(fired, 1);
+  }
 });

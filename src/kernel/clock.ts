@@ -24,6 +24,23 @@ export interface Scheduled {
   cancel(): void;
 }
 
+/**
+ * Calls `fire` once when so much time has passed by either clock, for what is done every few minutes: the time that a machine slept counts, and a
+ * wall clock that is set back holds up nothing.
+ */
+export function within(clock: Clock, millis: number, fire: () => void): Scheduled {
+  const scheduled: Scheduled[] = [];
+  const cancel = (): void => {
+    for (const one of scheduled) one.cancel();
+  };
+  const due = (): void => {
+    cancel();
+    fire();
+  };
+  scheduled.push(clock.at(clock.now() + millis, due), clock.after(millis, due));
+  return { cancel };
+}
+
 /** Seconds since the epoch, floored: the unit of JWT claims and of X.509 times. */
 export function unixSeconds(clock: Clock): number {
   return Math.floor(clock.now() / 1000);

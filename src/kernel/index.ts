@@ -1,4 +1,4 @@
-export { type Clock, ManualClock, type Scheduled, systemClock, unixSeconds } from './clock.ts';
+export { type Clock, ManualClock, type Scheduled, systemClock, unixSeconds, within } from './clock.ts';
 export { watchClock } from './clock-watch.ts';
 export { Fault, type FaultOptions, faultCode, isFault, toFault } from './fault.ts';
 export { isJsonObject, type JsonObject, type JsonOptions, type JsonValue, readJson } from './json.ts';

@@ -1,4 +1,4 @@
-import type { Clock, Closeable, Log, Scheduled } from '#kernel';
+import { type Clock, type Closeable, type Log, type Scheduled, within } from '#kernel';
 import type { State } from './state.ts';
 
 export interface PruneOptions {
@@ -46,7 +46,7 @@ export class AgentPruning implements Closeable {
 
   #schedule(): void {
     const { clock, log } = this.#options;
-    this.#timer = clock.at(clock.now() + EVERY_MILLIS, () => {
+    this.#timer = within(clock, EVERY_MILLIS, () => {
       this.#prune().catch((error) => log.warn('agents not pruned', { error }));
       this.#schedule();
     });

@@ -1,23 +1,16 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { connect } from 'node:tls';
 import { createClient } from '#rpc';
 import { dialUnix } from '#wire';
 import { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { pemCertificates, splitCertificates } from '#x509';
+import { ask, type Kept } from './ask.ts';
 import { FAKETIME, House } from './house.ts';
 
 const skip = FAKETIME === undefined ? 'Debian’s package faketime is not installed' : false;
 const HEAL_MILLIS = 60_000;
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
-
-interface Kept {
-  readonly key: string;
-  readonly cert: string;
-}
 
 /** The caller's identity at this moment, kept by somebody who should not have it. */
 async function steal(house: House): Promise<Kept> {
@@ -37,24 +30,6 @@ async function steal(house: House): Promise<Kept> {
     throw new TypeError('no SVID');
   } finally {
     await client.close();
-  }
-}
-
-/** What the service answers to a holder of these. */
-async function ask(house: House, kept: Kept): Promise<string> {
-  const socket = connect({
-    host: '127.0.0.1',
-    port: house.servicePort,
-    rejectUnauthorized: false,
-    ALPNProtocols: ['http/1.1'],
-    ...kept,
-  });
-  try {
-    await once(socket, 'secureConnect');
-    socket.end('GET / HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n');
-    return await text(socket);
-  } catch (error) {
-    return String(error);
   }
 }
 

@@ -7,6 +7,8 @@ export interface Place {
   readonly service: string;
   /** Of the service. */
   readonly port: number;
+  /** Another trust domain, whose `client` may call the service too. */
+  readonly other?: string;
 }
 
 const inBank = (kind: string, name: string, spec: object) => ({
@@ -17,8 +19,9 @@ const inBank = (kind: string, name: string, spec: object) => ({
 });
 
 /** One trust domain, two workloads of this test's own user, each on a node of its own, and the rule that one may call the other. */
-export function documentsOf({ caller, service, port }: Place): readonly object[] {
+export function documentsOf({ caller, service, port, other }: Place): readonly object[] {
   const selectors = [`unix:uid:${process.getuid?.() ?? 0}`];
+  const federatesWith = other === undefined ? [] : [other];
   const lives = { x509SvidLifetime: `${ENTRY_SECONDS}s`, jwtSvidLifetime: `${ENTRY_SECONDS}s` };
   return [
     {
@@ -28,7 +31,13 @@ export function documentsOf({ caller, service, port }: Place): readonly object[]
       spec: { namespaces: ['bank-a'] },
     },
     inBank('Entry', 'caller', { spiffeId: 'spiffe://bank-a/caller', parentId: caller, selectors, ...lives }),
-    inBank('Entry', 'service', { spiffeId: 'spiffe://bank-a/service', parentId: service, selectors, ...lives }),
+    inBank('Entry', 'service', {
+      spiffeId: 'spiffe://bank-a/service',
+      parentId: service,
+      selectors,
+      ...lives,
+      federatesWith,
+    }),
     {
       apiVersion: 'hauberk.dev/v1',
       kind: 'Service',
@@ -46,7 +55,9 @@ export function documentsOf({ caller, service, port }: Place): readonly object[]
       metadata: { name: 'service', namespace: 'bank-a' },
       spec: {
         selector: { matchLabels: { app: 'service' } },
-        rules: [{ from: [{ source: { principals: ['bank-a/caller'] } }] }],
+        rules: [
+          { from: [{ source: { principals: ['bank-a/caller', ...federatesWith.map((name) => `${name}/client`)] } }] },
+        ],
       },
     },
   ];

@@ -40,6 +40,8 @@ export interface Tally {
 export interface HouseOptions {
   /** Kilobytes of a disk of its own for what the server keeps. */
   readonly serverDiskKb?: number;
+  /** PEM of the roots by which the server judges bundle endpoints. */
+  readonly webRoots?: string;
   /** With a clock that can be moved. */
   readonly movable?: boolean;
 }
@@ -84,14 +86,8 @@ export class House {
     try {
       await house.cable.listen();
       await house.startServer();
-      const parent = (node: Node) =>
-        `spiffe://bank-a/spire/agent/x509pop/${createHash('sha1').update(house.#nodes[node].der).digest('hex')}`;
-      const documents = documentsOf({ caller: parent('one'), service: parent('two'), port: house.#servicePort });
-      const { problems } = await house.admin.apply({
-        documentsJson: documents.map((one) => JSON.stringify(one)),
-        dryRun: false,
-      });
-      if (problems.length > 0) throw new TypeError(JSON.stringify(problems));
+      const place = { caller: house.parent('one'), service: house.parent('two'), port: house.#servicePort };
+      await house.apply(...documentsOf(place));
       await Promise.all([house.startAgent('one'), house.startAgent('two')]);
       await house.start('service', 'service.child.ts', 'two');
       await house.start('caller', 'caller.child.ts', 'one');
@@ -106,6 +102,17 @@ export class House {
   get admin(): ReturnType<House['connectAdmin']> {
     this.#admin ??= this.#life.own(this.connectAdmin());
     return this.#admin;
+  }
+
+  /** The id of a node's agent, below which its entries hang. */
+  parent(node: Node): string {
+    return `spiffe://bank-a/spire/agent/x509pop/${createHash('sha1').update(this.#nodes[node].der).digest('hex')}`;
+  }
+
+  async apply(...documents: readonly object[]): Promise<void> {
+    const documentsJson = documents.map((one) => JSON.stringify(one));
+    const { problems } = await this.admin.apply({ documentsJson, dryRun: false });
+    if (problems.length > 0) throw new TypeError(JSON.stringify(problems));
   }
 
   get servicePort(): number {
@@ -126,7 +133,9 @@ export class House {
 
   async startServer(): Promise<void> {
     mkdirSync(this.#at('server', 'data'), { recursive: true });
+    const { webRoots } = this.#options;
     const config = {
+      ...(webRoots === undefined ? {} : { webRoots: this.#write('roots.pem', webRoots) }),
       dataDir: this.#at('server', 'data'),
       adminSocket: this.#at('server', 'admin.sock'),
       sync: { host: '127.0.0.1', port: this.#syncPort },

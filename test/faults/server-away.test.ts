@@ -27,6 +27,12 @@ test('a server that is away for 10 minutes, while what was issued comes to its h
       await pause(1000);
     }
     assert.deepEqual(await house.health('one'), { healthy: false, code: 'UPSTREAM_UNAVAILABLE' });
+    const { status, screen } = await house.command('status');
+    assert.equal(status, 69);
+    assert.match(
+      screen,
+      /server NOT healthy: UPSTREAM_UNAVAILABLE.*agent cannot issue in bank-a: UPSTREAM_UNAVAILABLE/s,
+    );
     const away = await house.tally();
     assert.deepEqual(away.failures, {}, house.logs());
     assert.ok(away.calls > 500, `${away.calls} calls`);

@@ -48,7 +48,13 @@ function row(one: Relationship): readonly string[] {
   ];
 }
 
-function toJson({ sequence, refreshedAt, lastUsedAt, ...rest }: Relationship) {
+function toJson({ sequence, refreshedAt, lastUsedAt, authoritiesEndAt, ...rest }: Relationship) {
   const moment = (seconds: bigint) => (seconds === 0n ? undefined : new Date(Number(seconds) * 1000).toISOString());
-  return { ...rest, sequence: `${sequence}`, refreshedAt: moment(refreshedAt), lastUsedAt: moment(lastUsedAt) };
+  return {
+    ...rest,
+    sequence: `${sequence}`,
+    refreshedAt: moment(refreshedAt),
+    lastUsedAt: moment(lastUsedAt),
+    authoritiesEndAt: moment(authoritiesEndAt),
+  };
 }

@@ -4,6 +4,7 @@ import { bindService, type PeerCredentials, type ServiceBinding } from '#rpc';
 import { parseBundle, parseTrustDomain } from '#spiffe';
 import { type BundleResource, type FederationResource, readSequence } from '#wire';
 import { FederationsDefinition, type Relationship } from '#wire/gen/hauberk_federations';
+import { parseCertificate } from '#x509';
 import { bundleDocument, bundleResource } from '../federation/bundle-document.ts';
 import type { FederationFollower } from '../federation/federation-follower.ts';
 import type { State } from '../state.ts';
@@ -29,6 +30,7 @@ export function federationsService(state: State, follower: FederationFollower): 
       refreshedAt: BigInt(refreshedAt),
       lastUsedAt: BigInt(lastUsedAt),
       code,
+      authoritiesEndAt: BigInt(Math.floor(endOf(bundle) / 1000)),
     };
   };
   return bindService<typeof FederationsDefinition, PeerCredentials>(FederationsDefinition, {
@@ -57,4 +59,10 @@ export function federationsService(state: State, follower: FederationFollower): 
       return { sequence: readSequence(resource.sequence) };
     },
   });
+}
+
+/** When the last authority for X509-SVIDs ends, Unix milliseconds; 0 for none. */
+function endOf(bundle: BundleResource | undefined): number {
+  const ends = bundle?.x509Authorities.map((text) => parseCertificate(Buffer.from(text, 'base64')).notAfter) ?? [];
+  return Math.max(0, ...ends);
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Closeable, Fault, faultCode, type Log, type Scheduled, unixSeconds } from '#kernel';
+import { type Clock, type Closeable, Fault, faultCode, type Log, type Scheduled, unixSeconds, within } from '#kernel';
 import { takeFetchedBundle } from '#registry';
 import { parseTrustDomain, parseX509Bundle, SpiffeId, verifyX509Svid } from '#spiffe';
 import type { BundleResource, FederationResource } from '#wire';
@@ -114,7 +114,7 @@ export class FederationFollower implements Closeable {
         this.#options.log.warn('bundle not refreshed', { trustDomain, other, code: faultCode(error), error });
       }
       if (this.#followed.get(key) === followed)
-        followed.timer = this.#options.clock.at(this.#due(trustDomain, other), run);
+        followed.timer = within(this.#options.clock, this.#pauseMillis(trustDomain, other), run);
     };
     const run = (): void => void turn();
     run();
@@ -126,11 +126,11 @@ export class FederationFollower implements Closeable {
     this.#followed.delete(key);
   }
 
-  #due(trustDomain: string, other: string): number {
+  #pauseMillis(trustDomain: string, other: string): number {
     const known = this.#known(trustDomain, other);
     const hint = (known?.refreshHintSeconds ?? 0) * 1000;
     const byHint = hint === 0 ? WITHOUT_HINT_MILLIS : Math.max(MINUTE_MILLIS, hint / 4);
-    return this.#options.clock.now() + (known === undefined ? MINUTE_MILLIS : byHint);
+    return known === undefined ? MINUTE_MILLIS : byHint;
   }
 
   #known(trustDomain: string, other: string): BundleResource | undefined {

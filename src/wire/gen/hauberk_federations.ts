@@ -37,6 +37,8 @@ export interface Relationship {
   lastUsedAt: bigint;
   /** Reason code of the last attempt; empty when it succeeded or is under way. */
   code: string;
+  /** Unix seconds: when the last X.509 authority that is known of it ends; 0 for none. */
+  authoritiesEndAt: bigint;
 }
 
 export interface FederationRequest {
@@ -163,6 +165,7 @@ function createBaseRelationship(): Relationship {
     refreshedAt: 0n,
     lastUsedAt: 0n,
     code: "",
+    authoritiesEndAt: 0n,
   };
 }
 
@@ -206,6 +209,12 @@ export const Relationship: MessageFns<Relationship> = {
     }
     if (message.code !== "") {
       writer.uint32(74).string(message.code);
+    }
+    if (message.authoritiesEndAt !== 0n) {
+      if (BigInt.asIntN(64, message.authoritiesEndAt) !== message.authoritiesEndAt) {
+        throw new globalThis.Error("value provided for field message.authoritiesEndAt of type int64 too large");
+      }
+      writer.uint32(88).int64(message.authoritiesEndAt);
     }
     return writer;
   },
@@ -301,6 +310,14 @@ export const Relationship: MessageFns<Relationship> = {
             }
 
             message.code = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.authoritiesEndAt = reader.int64() as bigint;
             continue;
           }
         }
