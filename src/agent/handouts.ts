@@ -1,5 +1,5 @@
 import { newLink } from '#chain';
-import type { Clock, Random } from '#kernel';
+import { type Clock, pooledRandom, type Random } from '#kernel';
 import type { PeerCredentials } from '#rpc';
 import type { Issued } from './issued-cache.ts';
 import type { Entitlement } from './node.ts';
@@ -29,7 +29,7 @@ export class Handouts {
   readonly #known = new WeakMap<PeerCredentials, Set<string>>();
 
   constructor(options: HandoutsOptions) {
-    this.#options = options;
+    this.#options = { ...options, random: pooledRandom(options.random) };
   }
 
   /** No receipt, no credential: throws what the queue throws when there is no room. */

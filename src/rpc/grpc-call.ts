@@ -2,6 +2,7 @@ import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type Ser
 import { Fault } from '#kernel';
 import { type CallContext, frameOf } from '#wire';
 import type { BoundMethod } from './bound-method.ts';
+import { CallEnd } from './call-end.ts';
 import { parseGrpcTimeout } from './grpc-timeout.ts';
 import { CallBytes, type HeldBytes } from './held-bytes.ts';
 import { RequestReader } from './request-reader.ts';
@@ -9,8 +10,6 @@ import type { Refusal } from './status.ts';
 import { STATUS_CODE } from './status-code.ts';
 
 const ANSWER = { ':status': 200, 'content-type': 'application/grpc' } as const;
-/** Made once: a reason with a stack for every call would cost as much as the rest of it. */
-const ENDED = new Fault('UPSTREAM_UNAVAILABLE', 'the call has ended');
 const OK = { 'grpc-status': '0' } as const;
 
 /** What an open call costs beside its headers and messages: the stream of `node:http2`, its handler, their promises. */
@@ -52,7 +51,7 @@ export class GrpcCall<Caller> {
   readonly #method: BoundMethod<Caller>;
   readonly #bounds: CallBounds;
   readonly #bytes: CallBytes;
-  readonly #controller = new AbortController();
+  readonly #end = new CallEnd();
   #timer: NodeJS.Timeout | undefined;
   #trailers: OutgoingHttpHeaders = OK;
   #begun = false;
@@ -66,20 +65,26 @@ export class GrpcCall<Caller> {
 
   async run(caller: Caller, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): Promise<void> {
     const stream = this.#stream;
-    stream.once('close', () => this.#end());
+    stream.once('close', () => this.#close());
     const timeout = earlier(parseGrpcTimeout(header(headers, 'grpc-timeout')), this.#method.callMillis);
     if (timeout !== undefined) this.#timer = setTimeout(() => this.#stop(late()), timeout);
     const all = (key: string): string[] => valuesOf(rawHeaders, key);
-    const signal = this.#controller.signal;
-    const context: CallContext<Caller> = { caller, signal, metadata: { get: (key) => all(key)[0], all } };
+    const end = this.#end;
+    const context: CallContext<Caller> = {
+      caller,
+      get signal() {
+        return end.signal;
+      },
+      metadata: { get: (key) => all(key)[0], all },
+    };
     try {
       this.#bytes.hold(CALL_BYTES + rawHeaders.reduce((sum, text) => sum + text.length, 0));
       await this.#answer(context);
       this.#finish();
     } catch (error) {
-      if (!signal.aborted) this.#refuse(this.#method.refuse(error));
+      if (!end.ended) this.#refuse(this.#method.refuse(error));
     } finally {
-      this.#controller.abort(ENDED);
+      end.end();
     }
   }
 
@@ -92,12 +97,12 @@ export class GrpcCall<Caller> {
     const requests = new RequestReader(this.#stream, bounds);
     const answers = handle(definition.requestStream ? requests.all() : await requests.only(), context);
     if (!definition.responseStream) {
-      this.#write(await answers);
+      this.#writeLast(await answers);
       return;
     }
     if (!isAsyncIterable(answers)) throw new Fault('INTERNAL_ERROR', 'a stream was expected of the handler');
     for await (const answer of answers) {
-      if (context.signal.aborted) return;
+      if (this.#end.ended) return;
       if (!this.#write(answer)) await this.#drained();
     }
   }
@@ -108,6 +113,15 @@ export class GrpcCall<Caller> {
     this.#bytes.hold(frame.length);
     this.#begin();
     return this.#stream.write(frame, () => this.#bytes.hold(-frame.length));
+  }
+
+  /** With its end, in one piece; its bytes stay held until the call has ended. */
+  #writeLast(message: unknown): void {
+    if (this.#stream.destroyed || this.#stream.closed) return;
+    const frame = frameOf(this.#method.definition.responseType, message);
+    this.#bytes.hold(frame.length);
+    this.#begin();
+    this.#stream.end(frame);
   }
 
   #begin(): void {
@@ -122,7 +136,7 @@ export class GrpcCall<Caller> {
   #finish(): void {
     if (this.#stream.destroyed) return;
     this.#begin();
-    this.#stream.end();
+    if (!this.#stream.writableEnded) this.#stream.end();
     letGo(this.#stream);
   }
 
@@ -138,15 +152,15 @@ export class GrpcCall<Caller> {
 
   /** Ends the call whatever its handler does. */
   #stop(fault: unknown): void {
-    if (this.#controller.signal.aborted) return;
+    if (this.#end.ended) return;
     this.#refuse(this.#method.refuse(fault));
-    this.#controller.abort(ENDED);
+    this.#end.end();
   }
 
-  #end(): void {
+  #close(): void {
     clearTimeout(this.#timer);
     this.#bytes.end();
-    this.#controller.abort(ENDED);
+    this.#end.end();
   }
 
   /** Backpressure: waits until the peer has read, or has gone. One answer a stream is held, no more. */

@@ -38,14 +38,17 @@ export class RequestReader {
     this.#stream = stream;
     this.#options = options;
     this.#frames = new FrameDecoder(options.limitBytes, (bytes) => options.bytes.hold(bytes));
-    stream.on('data', this.#onData);
+    // What came together with the headers is there already: most requests are whole with it, and need no time to run.
+    const first: Buffer | null = stream.read();
+    if (first !== null) this.#take(first);
+    if (this.#fault === undefined) stream.on('data', this.#onData);
     stream.once('end', () => this.#end());
     stream.once('close', () => this.#end());
   }
 
   /** The one message of a unary call; what else comes is not kept. */
   async only(): Promise<unknown> {
-    this.#expect(true);
+    if (this.#waiting.length === 0) this.#expect(true);
     const message = await this.#next();
     this.#discard();
     if (message === undefined) throw new Fault('ARGUMENT_INVALID', 'the request has no message');

@@ -1,21 +1,25 @@
 import { Fault, type JsonObject, type JsonValue, LIMITS } from '#kernel';
 import type { PeerCredentials } from '#rpc';
 import { type JwtBundle, SpiffeId } from '#spiffe';
-import type { Handlers } from '#wire';
-import type { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
+import { type Handlers, shared } from '#wire';
+import type { JWTSVIDResponse, SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { allBundles } from '../bundles.ts';
-import { issuedForAll } from '../issued-for-all.ts';
+import { type Given, issuedForAll } from '../issued-for-all.ts';
+import type { HeldJwtSvid } from '../jwt-svids.ts';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { attempt, jwtBundleOf, tokenJwks } from '../token-bundles.ts';
 import { TokenVerifier } from '../token-verifier.ts';
 import { parseAudiences } from './audiences.ts';
 import { uniqueHints } from './hints.ts';
+import { SharedAnswers } from './shared-answers.ts';
 import { stated } from './stated.ts';
 
 type JwtMethods = Pick<
   Handlers<typeof SpiffeWorkloadAPIDefinition, PeerCredentials>,
   'fetchJWTSVID' | 'fetchJWTBundles' | 'validateJWTSVID'
 >;
+
+type JwtIdentities = readonly [Given<HeldJwtSvid>, ...Given<HeldJwtSvid>[]];
 
 export interface JwtProfileOptions {
   /** Claims of other trust domains' tokens that are handed on, besides `sub`, `aud` and `exp`. */
@@ -27,6 +31,7 @@ export function jwtProfile(node: AgentNode, { allowedForeignJwtClaims }: JwtProf
   const { clock } = node.options;
   const verifier = new TokenVerifier(clock);
   const foreignClaims = new Set(['sub', 'aud', 'exp', ...allowedForeignJwtClaims]);
+  const answers = new SharedAnswers<JWTSVIDResponse>();
   return {
     fetchJWTSVID: async ({ audience, spiffeId }, { caller }) => {
       const audiences = parseAudiences(audience);
@@ -35,14 +40,7 @@ export function jwtProfile(node: AgentNode, { allowedForeignJwtClaims }: JwtProf
         membership.jwtSvid(entry, audiences),
       );
       node.handouts.note(caller, 'jwt-svid:fetch', identities);
-      const hintOf = uniqueHints();
-      return {
-        svids: identities.map(({ entry, token }) => ({
-          spiffeId: entry.spiffeId,
-          svid: token,
-          hint: hintOf(entry.hint),
-        })),
-      };
+      return answers.of(partsOf(identities), () => shared(jwtSvidResponse(identities)));
     },
     fetchJWTBundles: (_request, context) =>
       stated(node, context, (entitled) => {
@@ -60,6 +58,22 @@ export function jwtProfile(node: AgentNode, { allowedForeignJwtClaims }: JwtProf
       const own = entitled.some(({ membership }) => membership.name === id.trustDomain);
       return { spiffeId: `${id}`, claims: { ...(own ? claims : only(claims, foreignClaims)), aud: [...meant] } };
     },
+  };
+}
+
+/** All that an answer is made of: each token, which is of its audiences too, and its entry. */
+function partsOf([first, ...others]: JwtIdentities): readonly [object, ...object[]] {
+  return [first.issued, first.entry, ...others.flatMap(({ issued, entry }) => [issued, entry])];
+}
+
+function jwtSvidResponse(identities: JwtIdentities): JWTSVIDResponse {
+  const hintOf = uniqueHints();
+  return {
+    svids: identities.map(({ entry, token }) => ({
+      spiffeId: entry.spiffeId,
+      svid: token,
+      hint: hintOf(entry.hint),
+    })),
   };
 }
 
