@@ -12,21 +12,26 @@ export function backdateMillis(ttlSeconds: number): number {
   return Math.min(Math.max((ttlSeconds * 1000) / 6, MIN_BACKDATE_MILLIS), MAX_BACKDATE_MILLIS);
 }
 
-const LEAF_NAME = [
+/** Pairs of type and text, in order. */
+export type SubjectAttributes = readonly (readonly [oid: string, value: string])[];
+
+const LEAF_NAME: SubjectAttributes = [
   [OID.country, 'US'],
   [OID.organization, 'SPIRE'],
-] as const;
+];
 const LEAF_SUBJECT = encodeName(LEAF_NAME);
 /** RFC 5280 appendix A: `ub-common-name`. */
 const MAX_COMMON_NAME = 64;
 
 /**
  * Subject of a leaf: the identity is the URI, never the subject (X509-SVID §2). The first DNS name is the common name too, as SPIRE has
- * it, for databases and proxies that map nothing else.
+ * it, for databases and proxies that map nothing else; also where another subject was asked for.
  */
-export function leafSubject([first]: readonly string[] = []): Buffer {
-  if (first === undefined || first.length > MAX_COMMON_NAME) return LEAF_SUBJECT;
-  return encodeName([...LEAF_NAME, [OID.commonName, first]]);
+export function leafSubject([first]: readonly string[] = [], asked?: SubjectAttributes): Buffer {
+  const hasCommonName = first !== undefined && first.length <= MAX_COMMON_NAME;
+  if (!hasCommonName) return asked === undefined ? LEAF_SUBJECT : encodeName(asked);
+  const others = (asked ?? LEAF_NAME).filter(([type]) => type !== OID.commonName);
+  return encodeName([...others, [OID.commonName, first]]);
 }
 
 /** Subject of a CA: unique by its serial number, so that issuer names never collide. */

@@ -11,7 +11,7 @@ import { type Certificate, encodeCertificate, encodeSignedPart, keyId } from '#x
 import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
-import { backdateMillis, leafSubject, serialNumber } from './profile.ts';
+import { backdateMillis, leafSubject, type SubjectAttributes, serialNumber } from './profile.ts';
 import { SignatureChecks } from './signature-checks.ts';
 import type { Slot } from './slot.ts';
 
@@ -21,6 +21,8 @@ export interface IssueRequest {
   readonly publicKeySpki: Buffer;
   readonly ttlSeconds: number;
   readonly dnsNames?: readonly string[];
+  /** In place of the subject that every SVID has. */
+  readonly subject?: SubjectAttributes;
 }
 
 export interface IssuedX509Svid {
@@ -88,7 +90,7 @@ export class X509Issuer {
     const tbs = encodeSignedPart({
       kind: 'leaf',
       serial,
-      subject: leafSubject(request.dnsNames),
+      subject: leafSubject(request.dnsNames, request.subject),
       issuer: authority.subjectDer,
       notBefore,
       notAfter,

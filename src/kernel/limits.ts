@@ -104,6 +104,8 @@ export const LIMITS = {
   entryHintBytes: { value: 1024, why: 'hint of a registration entry' },
   entryNames: { value: 256, why: 'DNS names, federated trust domains or allowed names of one resource' },
   appliedPoints: { value: 1000, why: 'identities of enforcement points that one agent tells of' },
+  subjectAttributes: { value: 32, why: 'parts of the subject that an operator asks for in a certificate' },
+  subjectTextBytes: { value: 255, why: 'one of these parts' },
   revocations: { value: 10_000, why: 'revocations of one trust domain that stand at once' },
   revocationValueBytes: { value: 2048, why: 'name of what a revocation is about, and its reason' },
   urlBytes: { value: 2048, why: 'one address in a resource' },

@@ -1,4 +1,5 @@
 export { type Certificate, parseCertificate, splitCertificates } from './certificate.ts';
+export { nameAttributes } from './name.ts';
 export { nameText } from './name-text.ts';
 export { OID } from './oids.ts';
 export { mayHaveIssued, verifyPath } from './path.ts';

@@ -61,6 +61,14 @@ export function emailsOf(name: Buffer): readonly string[] {
   );
 }
 
+/** The pairs of type and text of a name that somebody sent. Throws `DER_INVALID`. */
+export function nameAttributes(name: Buffer): readonly (readonly [oid: string, value: string])[] {
+  const reader = new DerReader(name, 2);
+  readName(reader);
+  reader.end();
+  return [...pairsOf(name)].flatMap((set) => set.map(({ type, text }) => [type, text] as const));
+}
+
 function* pairsOf(name: Buffer): Generator<{ readonly type: string; readonly text: string }[]> {
   const parts = new DerReader(name, 2).enter(TAG.sequence);
   while (!parts.done) {

@@ -11,6 +11,8 @@ import { readPublicKey } from './public-key.ts';
 export interface CertificateRequest {
   readonly publicKey: KeyObject;
   readonly spki: Buffer;
+  /** As it was sent: read by `nameAttributes`, where it is used at all. */
+  readonly subjectDer: Buffer;
   readonly uriSans: readonly string[];
   readonly dnsNames: readonly string[];
 }
@@ -71,12 +73,12 @@ function readRequest(input: Buffer): Unproven {
   body.end();
   const reader = new DerReader(info.content, 2);
   if (readSmallInteger(reader.read(TAG.integer)) !== 0) throw requestFault('its version is not 1');
-  reader.read(TAG.sequence);
+  const subjectDer = reader.read(TAG.sequence).encoding;
   const spki = reader.read(TAG.sequence).encoding;
   const publicKey = readPublicKey(spki);
   const scheme = signatureScheme(algorithm);
   if (scheme === undefined || scheme.key !== publicKey.asymmetricKeyType) throw unproven();
-  const request = { publicKey, spki, ...readRequestedNames(reader) };
+  const request = { publicKey, spki, subjectDer, ...readRequestedNames(reader) };
   return { request, proof: { hash: scheme.hash, signed: info.encoding, signature } };
 }
 

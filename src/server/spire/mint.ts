@@ -9,6 +9,7 @@ import type { State } from '../state.ts';
 import type { Admitted } from './bind.ts';
 import { parseDnsName } from './message/entry.ts';
 import { parseWorkloadId } from './message/ids.ts';
+import { requestedSubject } from './requested-subject.ts';
 
 const DEFAULT_SVID_SECONDS = 3600;
 const DEFAULT_JWT_SVID_SECONDS = 300;
@@ -20,7 +21,7 @@ export async function mintX509Svid(
   request: { readonly csr: Uint8Array; readonly ttlSeconds: number },
 ): Promise<{ readonly id: string; readonly chain: readonly Buffer[]; readonly notAfter: number }> {
   if (request.csr.length === 0) throw new Fault('ARGUMENT_INVALID', 'missing CSR');
-  const { spki, uriSans, dnsNames } = await verifyCertificateRequest(request.csr);
+  const { spki, uriSans, dnsNames, subjectDer } = await verifyCertificateRequest(request.csr);
   const { authority, userPath, lifetimeSeconds } = placeOf(state, caller, request.ttlSeconds);
   const id = assertMintable(caller.trustDomain, userPath, uriSans);
   assertNoOverlap(dnsNames.map(parseDnsName));
@@ -29,6 +30,7 @@ export async function mintX509Svid(
     publicKeySpki: spki,
     ttlSeconds: lifetimeSeconds,
     ...(dnsNames.length === 0 ? {} : { dnsNames }),
+    ...requestedSubject(subjectDer),
   });
   await note(state, caller, { id, action: 'x509-svid:mint', detail: { serial, ...ends(notAfter) } });
   return { id: `${id}`, chain, notAfter };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { faultCode } from '#kernel';
+import { faultCode, LIMITS } from '#kernel';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { SVIDDefinition } from '#wire/gen/spire/api/server/svid';
 import { Entry } from '#wire/gen/spire/api/types';
@@ -16,7 +16,9 @@ const code = (expected: string) => (error: unknown) => faultCode(error) === expe
 const EMPTY = Entry.decode(new Uint8Array());
 
 /** A request with names, by OpenSSL: our own clients ask for keys only. */
-function requestFor(...names: readonly string[]): Buffer {
+const requestFor = (...names: readonly string[]): Buffer => requestAs('/', ...names);
+
+function requestAs(subject: string, ...names: readonly string[]): Buffer {
   const directory = mkdtempSync(join(tmpdir(), 'csr-'));
   try {
     const key = join(directory, 'key.pem');
@@ -28,8 +30,9 @@ function requestFor(...names: readonly string[]): Buffer {
       '-new',
       '-key',
       key,
+      '-utf8',
       '-subj',
-      '/',
+      subject,
       '-outform',
       'DER',
       '-out',
@@ -63,6 +66,25 @@ test('a minted certificate says what its request asked, within the names of work
       [requestFor('URI:spiffe://bank-a/a', 'DNS:*.x.local', 'DNS:a.x.local'), 'CSR_INVALID'],
     ] as const)
       await assert.rejects(client.mintX509SVID({ csr: request, ttl: 0 }), code(expected));
+  }));
+
+test('the subject of a minted certificate is the one that its request asks for, with the first DNS name as common name; as SPIRE does', () =>
+  withSpire(async (spire) => {
+    const client = spire.local(SVIDDefinition);
+    const subjectOf = async (subject: string, ...names: readonly string[]) => {
+      const csr = requestAs(subject, 'URI:spiffe://bank-a/minted', ...names);
+      const { svid } = await client.mintX509SVID({ csr, ttl: 60 });
+      return new X509Certificate(svid?.certChain[0] ?? Buffer.alloc(0)).subject.split('\n');
+    };
+    assert.deepEqual(await subjectOf('/'), ['C=US', 'O=SPIRE']);
+    assert.deepEqual(await subjectOf('/', 'DNS:a.local', 'DNS:b.local'), ['C=US', 'O=SPIRE', 'CN=a.local']);
+    const asked = '/CN=db/O=Bänk/C=DE/OU=one/OU=two/emailAddress=root@bank.example';
+    assert.deepEqual(await subjectOf(asked), ['C=DE', 'O=Bänk', 'OU=one', 'OU=two', 'CN=db']);
+    assert.deepEqual(await subjectOf('/CN=db/O=Bank', 'DNS:a.local'), ['O=Bank', 'CN=a.local']);
+    assert.deepEqual(await subjectOf('/emailAddress=root@bank.example'), ['C=US', 'O=SPIRE']);
+    const many = Array.from({ length: LIMITS.subjectAttributes.value + 1 }, (_, at) => `/OU=unit ${at}`).join('');
+    for (const refused of [many, '/O=line\u0007bell'])
+      await assert.rejects(subjectOf(refused), code('ARGUMENT_INVALID'));
   }));
 
 test('a batch is issued in its order, for the entries of the agent alone, and never beyond the burst', () =>
