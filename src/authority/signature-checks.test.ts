@@ -14,6 +14,7 @@ import {
 import { parseCertificate } from '#x509';
 import { id, newAuthority, newSpki, trustDomain } from './authority.harness.ts';
 import type { Authority } from './index.ts';
+import { SignatureChecks } from './signature-checks.ts';
 
 /** Signs with another key from the moment that it is told to. */
 class Faulty extends MemoryKeyManager {
@@ -87,6 +88,25 @@ for (const kind of ['x509', 'jwt'] as const) {
     await authority.close();
   });
 }
+
+test('keys of two kinds that sign in turn are each sampled, and each owes its own', () => {
+  const checks = new SignatureChecks({ signsHere: true });
+  const bundle = {};
+  const slots = ['jwt', 'wit'].map((keyName) => ({ keyName, keyType: 'ec-p256' as const }));
+  const due = (): number[] =>
+    slots.map((slot) => {
+      const isDue = checks.isDue(slot, bundle);
+      if (isDue) checks.held(slot);
+      return Number(isDue);
+    });
+  assert.deepEqual(due(), [1, 1]);
+  const counts = [0, 0];
+  for (let turn = 0; turn < 640; turn++) for (const [at, one] of due().entries()) counts[at] = (counts[at] ?? 0) + one;
+  assert.deepEqual(counts, [10, 10]);
+  checks.failed({ keyName: 'jwt' });
+  const after = Array.from({ length: 63 }, due);
+  assert.ok(after.every(([jwt]) => jwt === 1) && after.some(([, wit]) => wit === 0));
+});
 
 test('RSA signatures are all verified: one that is faulty would give the key away', async () => {
   const keys = new Faulty(true);

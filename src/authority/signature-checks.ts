@@ -1,14 +1,14 @@
-import type { AuthorityBundle } from './authority-bundle.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE } from './key-type.ts';
 import type { Slot } from './slot.ts';
 
 /** Of the signatures of a key that is trusted to sign as it did, one in so many is verified. */
 const SAMPLED = 64;
+const KEYS_KEPT = 16;
 
 interface Record {
   /** What is published of the key may be read anew with a new bundle: its first signature then is proof again. */
-  readonly bundle: AuthorityBundle;
+  readonly bundle: object;
   /** So many must hold, one after another, before they are sampled. */
   owed: number;
   made: number;
@@ -27,30 +27,36 @@ export class SignatureChecks {
     this.#signsHere = signsHere;
   }
 
-  /** Asked once for each signature. */
-  isDue({ keyName, keyType }: Slot, bundle: AuthorityBundle): boolean {
+  /** Asked once for each signature. `bundle`: the published one, the same object until its content changes. */
+  isDue({ keyName, keyType }: Pick<Slot, 'keyName' | 'keyType'>, bundle: object): boolean {
     if (!this.#signsHere || KEY_USE[keyType].scalarBytes === undefined) return true;
     const record = this.#record(keyName, bundle);
     return record.owed > 0 || record.made++ % SAMPLED === 0;
   }
 
-  held({ keyName }: Slot): void {
+  held({ keyName }: Pick<Slot, 'keyName'>): void {
     const record = this.#records.get(keyName);
     if (record !== undefined && record.owed > 0) record.owed--;
   }
 
-  failed({ keyName }: Slot): void {
+  failed({ keyName }: Pick<Slot, 'keyName'>): void {
     const record = this.#records.get(keyName);
     if (record !== undefined) record.owed = SAMPLED;
   }
 
-  #record(keyName: string, bundle: AuthorityBundle): Record {
+  #record(keyName: string, bundle: object): Record {
     const known = this.#records.get(keyName);
     if (known?.bundle === bundle) return known;
-    // A key is active at a time: others are not coming back, or prove themselves again.
-    this.#records.clear();
     const record = { bundle, owed: Math.max(1, known?.owed ?? 0), made: 1 };
+    this.#records.delete(keyName);
     this.#records.set(keyName, record);
+    this.#forgetOldest();
     return record;
+  }
+
+  /** One key of a kind is active at a time; those before it do not come back, or prove themselves again. */
+  #forgetOldest(): void {
+    const [oldest] = this.#records.keys();
+    if (oldest !== undefined && this.#records.size > KEYS_KEPT) this.#records.delete(oldest);
   }
 }

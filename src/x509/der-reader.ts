@@ -217,20 +217,20 @@ function decodeOid(content: Buffer): string {
   return [top, first - top * 40, ...parts.slice(1)].join('.');
 }
 
-const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
-const GENERALIZED = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;
-
 /**
  * UTCTime of 1950 to 2049 or GeneralizedTime (RFC 5280 §4.1.2.5), in milliseconds since the epoch. Authorities write GeneralizedTime from 2050
  * on only; who reads takes it for any year, as PKITS 4.2.4 has it.
  */
 export function readTime(value: DerValue): number {
-  const text = value.content.toString('latin1');
   const utc = value.tag === TAG.utcTime;
   if (!utc && value.tag !== TAG.generalizedTime) throw derFault('a time is UTCTime or GeneralizedTime');
-  const match = (utc ? UTC : GENERALIZED).exec(text);
-  if (match === null) throw derFault('a time has seconds and ends with Z');
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
+  const { content } = value;
+  const yearDigits = utc ? 2 : 4;
+  if (content.length !== yearDigits + 11 || content[yearDigits + 10] !== LETTER_Z)
+    throw derFault('a time has seconds and ends with Z');
+  const year = readDigits(content, 0, yearDigits);
+  const two = (at: number): number => readDigits(content, yearDigits + at, 2);
+  const [month, day, hour, minute, second] = [two(0), two(2), two(4), two(6), two(8)];
   const full = utc ? (year < 50 ? 2000 + year : 1900 + year) : year;
   const millis = Date.UTC(full, month - 1, day, hour, minute, second);
   const back = new Date(millis);
@@ -243,4 +243,17 @@ export function readTime(value: DerValue): number {
     second < 60;
   if (!sound) throw derFault('a time names no moment');
   return millis;
+}
+
+const LETTER_Z = 0x5a;
+const DIGIT_0 = 0x30;
+
+function readDigits(content: Buffer, from: number, count: number): number {
+  let number = 0;
+  for (let at = from; at < from + count; at++) {
+    const digit = (content[at] ?? 0) - DIGIT_0;
+    if (digit < 0 || digit > 9) throw derFault('a time has seconds and ends with Z');
+    number = number * 10 + digit;
+  }
+  return number;
 }
