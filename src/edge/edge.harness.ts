@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, request } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, connect as connectNet } from 'node:net';
+import { type AddressInfo, connect as connectNet, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -359,9 +359,18 @@ export function ask(target: string | URL, { method = 'GET', headers = {}, body }
 }
 
 /** Bytes as they are; everything that comes back until the edge closes. */
+/** Bytes as they are; all that comes back until the end. */
 export function raw(port: number, bytes: string): Promise<string> {
+  return said(connectNet(port, '127.0.0.1'), bytes);
+}
+
+export function rawTls(port: number, bytes: string): Promise<string> {
+  return said(connect({ host: '127.0.0.1', port, rejectUnauthorized: false }), bytes);
+}
+
+function said(socket: Socket, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connectNet(port, '127.0.0.1', () => socket.write(bytes, 'latin1'));
+    socket.write(bytes, 'latin1');
     let text = '';
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {

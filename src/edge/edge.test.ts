@@ -4,7 +4,18 @@ import { after, before, test } from 'node:test';
 import { connect } from 'node:tls';
 import { verifyToken } from '#jwt';
 import { systemClock } from '#kernel';
-import { ALICE, type Answer, ask, Browser, EDGE_ID, type House, LARGE, raw, startHouse } from './edge.harness.ts';
+import {
+  ALICE,
+  type Answer,
+  ask,
+  Browser,
+  EDGE_ID,
+  type House,
+  LARGE,
+  raw,
+  rawTls,
+  startHouse,
+} from './edge.harness.ts';
 
 let house: House;
 const alice = new Browser();
@@ -265,7 +276,8 @@ const AMBIGUOUS: readonly (readonly [string, string])[] = [
   ['two hosts in one', 'GET / HTTP/1.1\r\nHost: $, evil'],
   ['no host', 'GET / HTTP/1.1'],
   ['an absolute form of another host', 'GET http://evil.localhost/ HTTP/1.1\r\nHost: $'],
-  ['an absolute form of another scheme', 'GET https://$/ HTTP/1.1\r\nHost: $'],
+  ['an absolute form of another scheme', 'GET @other://$/ HTTP/1.1\r\nHost: $'],
+  ['an absolute form of another port', 'GET http://$1/ HTTP/1.1\r\nHost: $'],
   ['a star', 'OPTIONS * HTTP/1.1\r\nHost: $'],
   ['bytes beyond ASCII', 'GET /\u00e9 HTTP/1.1\r\nHost: $'],
   ['a length and chunks', 'POST /public/ HTTP/1.1\r\nHost: $\r\nContent-Length: 3\r\nTransfer-Encoding: chunked'],
@@ -277,22 +289,32 @@ const AMBIGUOUS: readonly (readonly [string, string])[] = [
   ['a folded line', 'GET / HTTP/1.1\r\nHost: $\r\nX-A: b\r\n c: d'],
   ['two content types', 'GET /public/ HTTP/1.1\r\nHost: $\r\nContent-Type: a\r\nContent-Type: b'],
   ['a nominated length', 'GET /public/ HTTP/1.1\r\nHost: $\r\nContent-Length: 0\r\nConnection: close, content-length'],
+  ['no version', 'GET /public/'],
+  ['a version that is none', 'GET /public/ HTTP/3.7\r\nHost: $'],
+  ['a NUL in a field', 'GET /public/ HTTP/1.1\r\nHost: $\r\nX-A: a\0b'],
+  ['a line that ends with LF alone', 'GET /public/ HTTP/1.1\r\nHost: $\r\nX-A: a\nX-B: b'],
+  ['a line that ends with CR alone', 'GET /public/ HTTP/1.1\r\nHost: $\r\nX-A: a\rX-B: b'],
+  ['a coding in a folded line', 'POST /public/ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding:\r\n chunked'],
+  ['an obscured coding', 'POST /public/ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding: xchunked'],
+  ['two codings', 'POST /public/ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity'],
+  ['a length that overflows', 'POST /public/ HTTP/1.1\r\nHost: $\r\nContent-Length: 18446744073709551616'],
   ['a method that is none', 'G@T / HTTP/1.1\r\nHost: $'],
 ];
-for (const [what, head] of AMBIGUOUS) {
-  test(`a request with ${what} is refused, with a receipt, and reaches nobody`, async () => {
-    house.seen.length = 0;
-    const known = house.workload.receipts.length;
-    const text = await raw(
-      house.port,
-      `${head.replaceAll('$', house.host)}\r\n${head.includes('Connection:') ? '' : 'Connection: close\r\n'}\r\n`,
-    );
-    assert.match(text, /^HTTP\/1\.1 400 /);
-    assert.match(text, /"code":"REQUEST_AMBIGUOUS"/);
-    assert.equal(house.workload.receipts[known]?.code, 'REQUEST_AMBIGUOUS');
-    assert.equal(house.seen.length, 0);
-  });
-}
+for (const [what, head] of AMBIGUOUS)
+  for (const scheme of ['http', 'https'] as const) {
+    test(`a request with ${what}, by ${scheme}, is refused, with a receipt, and reaches nobody`, async () => {
+      house.seen.length = 0;
+      const known = house.workload.receipts.length;
+      const text = await (scheme === 'http' ? raw : rawTls)(
+        (scheme === 'http' ? house.port : house.edge.https?.port) ?? 0,
+        `${head.replaceAll('@other', scheme === 'http' ? 'https' : 'http').replaceAll('$', house.host)}\r\n${head.includes('Connection:') ? '' : 'Connection: close\r\n'}\r\n`,
+      );
+      assert.match(text, /^HTTP\/1\.1 400 /);
+      assert.match(text, /"code":"REQUEST_AMBIGUOUS"/);
+      assert.equal(house.workload.receipts[known]?.code, 'REQUEST_AMBIGUOUS');
+      assert.equal(house.seen.length, 0);
+    });
+  }
 
 test('a head beyond the limit is refused', async () => {
   const text = await raw(house.port, `GET / HTTP/1.1\r\nHost: ${house.host}\r\nX: ${'a'.repeat(40_000)}\r\n\r\n`);

@@ -17,11 +17,13 @@ export interface Ways {
   readonly onCancel: (pid: number, secret: number) => void;
 }
 
-/** Listens to the first bytes of a client, and to nothing of it beyond them. */
-export function hello(socket: Socket, ways: Ways): void {
+/** Listens to the first bytes of a client, and to nothing of it beyond them. All of it is said in time, however slowly it comes. */
+export function hello(socket: Socket, ways: Ways, millis: number = HELLO_MILLIS): void {
   const { asked, direct } = ways;
-  socket.setTimeout(HELLO_MILLIS, () => socket.destroy());
+  const late = setTimeout(() => socket.destroy(), millis);
+  socket.once('close', () => clearTimeout(late));
   let held = Buffer.alloc(0);
+  let refused = false;
   const take = (chunk: Buffer): void => {
     held = Buffer.concat([held, chunk]);
     if (held[0] === TLS_HANDSHAKE_RECORD) {
@@ -38,6 +40,7 @@ export function hello(socket: Socket, ways: Ways): void {
       return;
     }
     if (length !== 8) {
+      clearTimeout(late);
       socket.off('data', take);
       ways.onPlain(socket);
       return;
@@ -45,7 +48,10 @@ export function hello(socket: Socket, ways: Ways): void {
     // Bytes that follow the request before TLS would be taken for bytes behind it (CVE-2021-23222).
     if (held.length > 8) return void socket.destroy();
     held = Buffer.alloc(0);
-    if (request === GSS_REQUEST) return void socket.write('N');
+    if (request === GSS_REQUEST && !refused) {
+      refused = true;
+      return void socket.write('N');
+    }
     if (request !== SSL_REQUEST) return void socket.destroy();
     socket.write('S');
     handOver(asked, held);
@@ -54,7 +60,7 @@ export function hello(socket: Socket, ways: Ways): void {
     socket.off('data', take);
     socket.pause();
     if (read.length > 0) socket.unshift(read);
-    socket.setTimeout(0);
+    clearTimeout(late);
     door.emit('connection', socket);
   };
   socket.on('data', take);

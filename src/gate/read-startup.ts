@@ -1,16 +1,22 @@
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Fault, LIMITS } from '#kernel';
 
 const HELLO_MILLIS = 10_000;
 
 /** Reads a startup message, without its length; what came after it stays in the socket. Throws `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED`. */
-export function readStartup(socket: TLSSocket): Promise<Buffer> {
+export function readStartup(socket: TLSSocket | Socket, millis: number = HELLO_MILLIS): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    // For all of it: a timeout of the socket would begin anew with every byte.
+    const late = setTimeout(
+      () => fail(new Fault('DEADLINE_EXCEEDED', 'the startup message did not come in time')),
+      millis,
+    );
     let held = Buffer.alloc(0);
     const done = (settle: () => void): void => {
       socket.off('data', take);
       socket.off('close', closed);
-      socket.setTimeout(0);
+      clearTimeout(late);
       socket.pause();
       settle();
     };
@@ -30,9 +36,6 @@ export function readStartup(socket: TLSSocket): Promise<Buffer> {
         resolve(held.subarray(4, length));
       });
     };
-    socket.setTimeout(HELLO_MILLIS, () =>
-      fail(new Fault('DEADLINE_EXCEEDED', 'the startup message did not come in time')),
-    );
     socket.on('close', closed);
     socket.on('data', take);
   });

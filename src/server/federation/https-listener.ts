@@ -9,7 +9,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Closeable, Fault, type Log } from '#kernel';
 import { presentToAll, type TlsIdentity } from '#rpc';
-import type { Answer, PublicRequest } from './answer.ts';
+import { type Answer, type PublicRequest, refusal } from './answer.ts';
 
 export interface HttpsListenerOptions {
   readonly host: string;
@@ -92,6 +92,12 @@ function secure(identity: () => TlsIdentity | undefined, listener: RequestListen
   return server;
 }
 
+/** RFC 9112 §2.3, §3.2: with a version, and with one host at most; Node reads HTTP/0.9, and takes the first of two hosts. */
+function isSound({ httpVersionMajor, rawHeaders }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
+  return httpVersionMajor === 1 && hosts.length <= 1;
+}
+
 function respond(
   request: IncomingMessage,
   response: ServerResponse,
@@ -99,11 +105,9 @@ function respond(
   log: Log,
 ): void {
   try {
-    const { status, headers, body } = handle({
-      method: request.method ?? '',
-      target: request.url ?? '',
-      host: request.headers.host ?? '',
-    });
+    const { status, headers, body } = isSound(request)
+      ? handle({ method: request.method ?? '', target: request.url ?? '', host: request.headers.host ?? '' })
+      : refusal(400, 'this is no request of HTTP/1.1');
     // A body that was sent is not read: the connection ends with the answer.
     const ends = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
     const length = { 'content-length': Buffer.byteLength(body), 'x-content-type-options': 'nosniff' };
