@@ -549,3 +549,58 @@ test('a commit’s receipts are in the store until the ledger has them, whatever
   assert.equal(ledger.length, 4);
   assert.deepEqual(await store.pendingReceipts(10), []);
 });
+
+test('receipts that a killed server left in the store are handed on by one that runs on, within half a minute', async () => {
+  const ledgers: string[][] = [[], []];
+  let isKilled = false;
+  const outlet = (of: number): ReceiptOutlet => ({
+    describe: ({ changes }): readonly PendingReceipt[] =>
+      changes.map(({ key }) => ({ trustDomain: 'bank-a', id: key, body: key })),
+    deliver: async (receipts) => {
+      if (of === 0 && isKilled) return new Promise(() => {});
+      for (const { id } of receipts) ledgers[of]?.push(id);
+    },
+  });
+  const [store, clock] = [new MemoryStore(), new ManualClock()];
+  const open = (of: number) => Registry.open({ store, clock, random: systemRandom, receipts: outlet(of) });
+  const [one, two] = [await open(0), await open(1)];
+  await one.commit('bank-a', [domain()]);
+  isKilled = true;
+  void one.commit('bank-a', [entry('a')]).catch(() => undefined);
+  await until(() => two.findEntry('bank-a', 'a') !== undefined);
+  clock.advance(29_999);
+  await turn();
+  assert.deepEqual(ledgers[1], []);
+  clock.advance(1);
+  await until(() => ledgers[1]?.includes('a') === true);
+  for (let turns = 0; turns < 20; turns++) await turn();
+  assert.deepEqual(await store.pendingReceipts(10), []);
+  await two.close();
+});
+
+test('while no other server writes, none looks for receipts that were left behind', async () => {
+  const [store, clock] = [new MemoryStore(), new ManualClock()];
+  let looks = 0;
+  const seen: Store = {
+    load: () => store.load(),
+    since: (log, revision) => store.since(log, revision),
+    commit: (commit) => store.commit(commit),
+    pendingReceipts: (limit) => {
+      looks++;
+      return store.pendingReceipts(limit);
+    },
+    recordUse: (uses) => store.recordUse(uses),
+    uses: (trustDomain) => store.uses(trustDomain),
+    watch: (changed) => store.watch(changed),
+    follows: () => true,
+    close: () => store.close(),
+  };
+  const receipts: ReceiptOutlet = { describe: () => [], deliver: async () => {} };
+  const registry = await Registry.open({ store: seen, clock, random: systemRandom, receipts });
+  await registry.commit('bank-a', [domain()]);
+  const before = looks;
+  clock.advance(3_600_000);
+  await turn();
+  assert.equal(looks, before);
+  await registry.close();
+});

@@ -75,6 +75,7 @@ export class Registry implements Closeable {
   readonly #unread = new Set<string>();
   #closed = false;
   #recovering = false;
+  #look: Scheduled | undefined;
   #undelivered: readonly PendingReceipt[] = [];
   #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
 
@@ -108,6 +109,7 @@ export class Registry implements Closeable {
     this.#closed = true;
     this.#stopWatching();
     this.#expiry?.timer.cancel();
+    this.#look?.cancel();
     await this.#uses.flush().catch(() => undefined);
     await this.#logs.flush().catch(() => undefined);
   }
@@ -353,7 +355,8 @@ export class Registry implements Closeable {
     if (log === undefined) {
       for (const name of this.#logs.names()) this.#follow(name);
       this.#recoverSoon();
-    } else if (this.#logs.revision(log) < revision)
+    } else if (this.#logs.revision(log) < revision) {
+      this.#lookLater();
       this.#logs.follow(log).then(
         () => this.#unread.delete(log),
         (error) => {
@@ -364,6 +367,19 @@ export class Registry implements Closeable {
           this.#again(() => this.#follow(log, revision));
         },
       );
+    }
+  }
+
+  /**
+   * The server that wrote may be killed before the ledger has its receipts: whoever has heard of its commit looks once, a while later, and
+   * hands on what is left. While nobody writes, nobody looks.
+   */
+  #lookLater(): void {
+    if (this.#options.receipts === undefined || this.#closed) return;
+    this.#look ??= this.#options.clock.after(LOOK_MILLIS, () => {
+      this.#look = undefined;
+      this.#recoverSoon();
+    });
   }
 
   /** False while this server may serve what is out of date: it cannot hear of the others' writes, or could not read them. */
@@ -493,6 +509,7 @@ export class Registry implements Closeable {
 }
 
 const RETRY_MILLIS = 1000;
+const LOOK_MILLIS = 30_000;
 
 function fillWith(changes: ReadonlyMap<string, readonly ResourceChange[]>): Fill {
   return (draft) => {
