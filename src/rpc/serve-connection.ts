@@ -26,7 +26,7 @@ export function serveConnection<Caller>(
     }
     const method = methods.get(headers[':path'] ?? '');
     if (method === undefined) return answerUnimplemented(stream);
-    const raw = Array.isArray(rawHeaders) ? rawHeaders.map(String) : [];
+    const raw: readonly string[] = Array.isArray(rawHeaders) ? rawHeaders : [];
     void new GrpcCall(stream, method, bounds).run(caller, headers, raw);
   });
   return session;
