@@ -11,6 +11,13 @@ export const TRUST_DOMAIN = 'bank-a';
 const ROOT = join(import.meta.dirname, '../..');
 const RATE_LIMITS = { attestation: 0, syncAttestation: 0, renewal: 0, status: 0, publish: 0, x509: 0, jwt: 0, wit: 0 };
 
+const children = new Set<ChildProcess>();
+// However this process ends, they end with it.
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+process.once('SIGTERM', () => process.exit(1));
+
 /** Says on standard error what the bench is at, and fails when it takes longer. */
 export async function stage<T>(what: string, limitMillis: number, work: Promise<T>): Promise<T> {
   const started = performance.now();
@@ -140,6 +147,7 @@ export class Worker {
 
   constructor(file: string) {
     this.#child = fork(file, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    children.add(this.#child);
   }
 
   ask<T>(question: object): Promise<T> {
@@ -164,6 +172,7 @@ type Ready = { readonly adminSocket?: string; readonly sync?: { readonly port: n
 async function startMain(kind: 'server' | 'agent', config: string): Promise<readonly [ChildProcess, Ready]> {
   const main = join(ROOT, 'src', kind, 'main.ts');
   const child = spawn(process.execPath, [main, '--config', config], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.add(child);
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   const ready = JSON.parse(String(value)) as Ready;
   if (ready.adminSocket === undefined) throw new TypeError(`${kind}: ${String(value)}`);
@@ -171,6 +180,7 @@ async function startMain(kind: 'server' | 'agent', config: string): Promise<read
 }
 
 async function ended(child: ChildProcess): Promise<void> {
+  children.delete(child);
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = new Promise((resolve) => child.once('exit', resolve));
   child.kill();
