@@ -281,12 +281,15 @@ export class House {
     child.stderr?.on('data', (chunk) => appendFileSync(this.#at('log'), `${name}: ${chunk}`));
     const lines = createInterface({ input: child.stdout ?? process.stdin });
     const timeout = setTimeout(() => child.kill('SIGKILL'), START_MILLIS);
-    for await (const line of lines) {
-      appendFileSync(this.#at('log'), `${name}: ${line}\n`);
-      if (!line.includes('"ready":true')) continue;
+    try {
+      for await (const line of lines) {
+        appendFileSync(this.#at('log'), `${name}: ${line}\n`);
+        if (!line.includes('"ready":true')) continue;
+        child.stdout?.resume();
+        return;
+      }
+    } finally {
       clearTimeout(timeout);
-      child.stdout?.resume();
-      return;
     }
     throw new TypeError(`${name} did not start`);
   }
@@ -314,7 +317,7 @@ export class House {
 
 /** Runs what follows with a file system of its own in a directory: others see it through `/proc/<pid>/root`. */
 function onDisk(kilobytes: number, directory: string): readonly string[] {
-  const script = `mount -t tmpfs -o size=${kilobytes}k tmpfs "$0" && exec "$@"`;
+  const script = `mount -t tmpfs -o mode=0700,size=${kilobytes}k tmpfs "$0" && exec "$@"`;
   return ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, directory];
 }
 
