@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { renameSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Fault, faultCode } from '#kernel';
 import { parseTrustDomain, verifyX509Svid, x509Bundle } from '#spiffe';
@@ -204,6 +206,19 @@ test('a receipt reaches the ledger with the reporter that the agent attested, no
       point.reportReceipts({ receiptsJson: [foreign] }),
       (error) => faultCode(error) === 'ARGUMENT_INVALID',
     );
+  }));
+
+test('an agent whose server cannot write says why, and serves what it has; it heals by itself', () =>
+  withHouse(async ({ workload, server, supervisor }) => {
+    const before = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+    const data = join(dirname(server.adminSocket), 'data');
+    const status = async () => (await supervisor.status({})).trustDomains.map(({ code }) => code);
+    renameSync(data, `${data}.gone`);
+    await until(async () => (await status()).every((code) => code === 'DIRECTORY_UNWRITABLE'));
+    const after = await first(workload(SpiffeWorkloadAPIDefinition).fetchX509SVID({}));
+    assert.deepEqual(after.svids[0]?.x509Svid, before.svids[0]?.x509Svid);
+    renameSync(`${data}.gone`, data);
+    await until(async () => (await supervisor.status({})).healthy);
   }));
 
 test('while the server is away a workload still gets the identity it had', () =>

@@ -160,9 +160,13 @@ export class AgentNode implements Closeable {
     };
   }
 
-  /** True when the agent can have identities issued in every trust domain now. */
+  /** Why no identity of a trust domain can be issued and handed out now; undefined while one can. */
+  troubleOf({ trouble, name }: Membership): Fault | undefined {
+    return trouble ?? this.receipts.troubleOf(name);
+  }
+
   isHealthy(): boolean {
-    return this.options.memberships.every(({ trouble }) => trouble === undefined);
+    return this.options.memberships.every((membership) => this.troubleOf(membership) === undefined);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Fault, faultCode, LIMITS, type Log } from '#kernel';
+import { Fault, faultCode, LIMITS, type Log, toFault } from '#kernel';
 import type { StampedReceipt } from './receipt.ts';
 import type { ReceiptJournal } from './receipt-journal.ts';
 
@@ -30,6 +30,7 @@ export class Outbox {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #dropped = 0;
+  #unkept: Fault | undefined;
   #journalClosed = false;
   readonly #journal: ReceiptJournal | undefined;
   readonly #whenFull: 'deny' | 'drop';
@@ -51,6 +52,18 @@ export class Outbox {
     return this.#waiting.length;
   }
 
+  /** Why the last receipts were not kept, and nothing may happen; what could not be written is tried whenever this is asked. */
+  trouble(): Fault | undefined {
+    if (this.#unkept === undefined) return undefined;
+    try {
+      this.#journal?.assertWritable();
+      this.#unkept = undefined;
+    } catch (error) {
+      this.#unkept = toFault(error);
+    }
+    return this.#unkept;
+  }
+
   /** True also where receipts without room are dropped. */
   hasRoom(receipts: readonly StampedReceipt[], limit?: number): boolean {
     return this.#whenFull === 'drop' || this.#fits(receipts, limit);
@@ -61,8 +74,12 @@ export class Outbox {
     try {
       if (!this.#fits(receipts, limit)) throw new Fault('LIMIT_EXCEEDED', 'too many receipts wait for the server');
       this.#journal?.append(receipts);
+      this.#unkept = undefined;
     } catch (error) {
-      if (this.#whenFull === 'deny') throw error;
+      if (this.#whenFull === 'deny') {
+        if (faultCode(error) === 'RECEIPTS_NOT_KEPT') this.#unkept = toFault(error);
+        throw error;
+      }
       this.#drop(receipts.length, error);
       return;
     }

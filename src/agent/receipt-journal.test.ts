@@ -83,6 +83,31 @@ test('when nothing more can be kept: `deny` refuses, `drop` counts and goes on',
     await dropping.close();
   }));
 
+test('a disk that takes no receipt is told of until it takes one again, and what was tried leaves nothing behind', () =>
+  withPath(async (path) => {
+    const journal = new ReceiptJournal(path, silentLog);
+    let isFull = false;
+    const write = journal.append.bind(journal);
+    const unkept = (): never => {
+      throw new Fault('RECEIPTS_NOT_KEPT', 'ENOSPC');
+    };
+    journal.append = (receipts) => (isFull ? unkept() : write(receipts));
+    const look = journal.assertWritable.bind(journal);
+    journal.assertWritable = () => (isFull ? unkept() : look());
+    const sink = new Sink();
+    sink.away = true;
+    const outbox = new Outbox(sink, silentLog, { journal });
+    outbox.add([receipt('1')]);
+    assert.equal(outbox.trouble(), undefined);
+    isFull = true;
+    assert.throws(() => outbox.add([receipt('2')]));
+    assert.equal(outbox.trouble()?.code, 'RECEIPTS_NOT_KEPT');
+    isFull = false;
+    assert.equal(outbox.trouble(), undefined);
+    assert.equal(readFileSync(path, 'utf8'), `${receipt('1').json}\n`);
+    await outbox.close();
+  }));
+
 test('what is read back is a receipt of the trust domain or nothing', () => {
   assert.equal(readStamped(receipt('1').json, 'bank-a')?.id, '1');
   for (const bad of ['', '{', '[]', 'null', '{"id":1,"trustDomain":"bank-a"}', receipt('1', 'bank-b').json])

@@ -40,15 +40,14 @@ export class ReceiptJournal {
 
   /** Throws `RECEIPTS_NOT_KEPT` when they cannot be written: the disk is full, or gone. */
   append(receipts: readonly StampedReceipt[]): void {
-    const lines = Buffer.from(receipts.map(({ json }) => `${json}\n`).join(''));
+    this.#write(Buffer.from(receipts.map(({ json }) => `${json}\n`).join('')));
+  }
+
+  /** Writes what says nothing and takes it back. Throws as `append`. */
+  assertWritable(): void {
     const before = this.#bytes;
-    try {
-      for (let at = 0; at < lines.length; ) at += writeSync(this.#file, lines, at);
-      this.#bytes += lines.length;
-    } catch (cause) {
-      this.#cutTo(before);
-      throw new Fault('RECEIPTS_NOT_KEPT', 'receipts cannot be kept at the moment', { cause });
-    }
+    this.#write(Buffer.alloc(LIMITS.diskFreeBytes.value, '\n'));
+    this.#cutTo(before);
   }
 
   /** What is left after the server confirmed some. */
@@ -60,6 +59,17 @@ export class ReceiptJournal {
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  #write(lines: Buffer): void {
+    const before = this.#bytes;
+    try {
+      for (let at = 0; at < lines.length; ) at += writeSync(this.#file, lines, at);
+      this.#bytes += lines.length;
+    } catch (cause) {
+      this.#cutTo(before);
+      throw new Fault('RECEIPTS_NOT_KEPT', 'receipts cannot be kept at the moment', { cause });
+    }
   }
 
   #read(): string {

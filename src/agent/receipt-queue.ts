@@ -47,6 +47,11 @@ export class ReceiptQueue implements Closeable {
     this.#outbox(receipt.trustDomain).add([receipt], LIMITS.agentDenials.value);
   }
 
+  /** Why no receipt of a trust domain can be kept; undefined while they can. */
+  troubleOf(trustDomain: string): Fault | undefined {
+    return this.#outboxes.get(trustDomain)?.trouble();
+  }
+
   async close(): Promise<void> {
     const closing = Promise.all([...this.#outboxes.values()].map((outbox) => outbox.close()));
     let timer: NodeJS.Timeout | undefined;

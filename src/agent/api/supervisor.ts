@@ -28,7 +28,7 @@ export function supervisorService(node: AgentNode, attestor: SupervisorAttestor)
       },
       status: async () => ({
         healthy: node.isHealthy(),
-        trustDomains: memberships.map(describe),
+        trustDomains: memberships.map((one) => describe(one, node.troubleOf(one))),
         enforcementPoints: [...node.points].map(({ caller, applied }) => ({
           spiffeIds: [...caller],
           appliedRevisions: Object.fromEntries(applied),
@@ -58,8 +58,7 @@ export function supervisorService(node: AgentNode, attestor: SupervisorAttestor)
   );
 }
 
-function describe(membership: Membership) {
-  const { trouble } = membership;
+function describe(membership: Membership, trouble: Fault | undefined) {
   return {
     name: membership.name,
     agentId: membership.agentId,
