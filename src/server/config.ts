@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseSettings, readSettingsFile } from '#kernel';
+import { isSpiffeId } from '#spiffe';
 import { authoritySchema } from './authority-config.ts';
 import { nodeAttestorsSchema } from './node-attestors.ts';
 
@@ -29,6 +30,10 @@ const schema = z.strictObject({
     .strictObject({
       /** Admin sockets by trust domain, where the default place will not do. */
       sockets: z.record(z.string(), z.string().min(1)).optional(),
+      /** SPIFFE IDs, by trust domain, that are operators over TLS without an entry; of the trust domain, or of one whose bundle it knows. */
+      adminIds: z
+        .record(z.string(), z.array(z.string().refine((id): boolean => isSpiffeId(id), 'a SPIFFE ID was expected')))
+        .optional(),
       /** Calls a second for each source address; 0 switches a limit off. */
       rateLimits: z.partialRecord(limitName, z.number().int().min(0)).optional(),
     })

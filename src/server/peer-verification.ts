@@ -1,4 +1,4 @@
-import { type VerifiedX509Svid, verifyX509Svid } from '#spiffe';
+import { type VerifiedX509Svid, verifyX509Svid, type X509BundleSet } from '#spiffe';
 import type { HostedTrustDomain } from './hosted-trust-domain.ts';
 
 /**
@@ -12,6 +12,11 @@ export class PeerVerification {
 
   constructor(chain: readonly Buffer[]) {
     this.#chain = chain;
+  }
+
+  /** By other bundles than those of the trust domain that was dialled. Throws what `verifyX509Svid` throws. */
+  by(bundles: X509BundleSet, now: number): VerifiedX509Svid {
+    return verifyX509Svid({ chain: this.#chain, bundles, at: now, purpose: 'client' });
   }
 
   /** Throws what `verifyX509Svid` throws. */

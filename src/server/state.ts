@@ -21,6 +21,7 @@ export interface StateOptions {
   readonly dataDir: string;
   readonly authority?: AuthorityConfig | undefined;
   readonly store?: ServerConfig['store'];
+  readonly spire?: ServerConfig['spire'];
   /** Ways for nodes of a trust domain to attest, beside join tokens. */
   readonly nodeAttestors?: (trustDomain: string) => readonly NodeAttestor[];
   readonly clock: Clock;

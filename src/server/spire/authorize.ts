@@ -4,6 +4,7 @@ import type { VerifiedX509Svid } from '#spiffe';
 import type { PeerVerification } from '../peer-verification.ts';
 import type { State } from '../state.ts';
 import { accessOf, type CallerClass } from './access.ts';
+import { findForeignAdmin, isAdmin } from './admin-ids.ts';
 import type { SpireCaller } from './caller.ts';
 
 /** A caller that may make this call, and as what. */
@@ -41,10 +42,14 @@ export async function authorize(
     if (allow.includes('any')) return { ...anonymous, as: 'any' };
     throw allow.includes('agent') ? new Fault('AGENT_NOT_ATTESTED', 'the caller presented no certificate') : refused();
   }
+  const foreign = allow.includes('admin') ? findForeignAdmin(state, trustDomain, caller.peer) : undefined;
+  if (foreign !== undefined) return { ...anonymous, by: foreign, as: 'admin' };
   const { id, leaf } = verify(state, trustDomain, caller.peer);
   if (allow.includes('any')) return { ...anonymous, by: `${id}`, as: 'any' };
   const asEntry = (['admin', 'downstream'] as const).find(
-    (flag) => allow.includes(flag) && hasEntry(state, trustDomain, `${id}`, flag),
+    (flag) =>
+      allow.includes(flag) &&
+      (hasEntry(state, trustDomain, `${id}`, flag) || (flag === 'admin' && isAdmin(state, trustDomain, `${id}`))),
   );
   if (asEntry !== undefined) return { ...anonymous, by: `${id}`, as: asEntry };
   if (!allow.includes('agent') || !id.isUnder('/spire/agent/')) throw refused();

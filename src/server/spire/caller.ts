@@ -5,6 +5,7 @@ import type { Connection, Connections } from '../connections.ts';
 import type { HostedTrustDomain } from '../hosted-trust-domain.ts';
 import { PeerVerification } from '../peer-verification.ts';
 import type { State } from '../state.ts';
+import { findForeignAdmin } from './admin-ids.ts';
 
 /** Who is at the other end of one connection to a trust domain's listeners. What a certificate proves is judged on every call. */
 export type SpireCaller =
@@ -36,6 +37,6 @@ export function isKnown(state: State, hosted: HostedTrustDomain, caller: SpireCa
   try {
     return caller.peer?.at(state.options.clock.now(), hosted) !== undefined;
   } catch {
-    return false;
+    return caller.peer !== undefined && findForeignAdmin(state, hosted.name, caller.peer) !== undefined;
   }
 }

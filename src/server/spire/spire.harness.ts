@@ -42,6 +42,7 @@ export interface HarnessOptions {
   readonly rateLimits?: Readonly<Record<string, number>>;
   readonly nodeAttestors?: readonly NodeAttestor[];
   readonly authority?: AuthorityConfig;
+  readonly adminIds?: Readonly<Record<string, string[]>>;
 }
 
 export const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
@@ -58,7 +59,7 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       dataDir: join(directory, 'data'),
       adminSocket: join(directory, 'a.sock'),
       sync: { host: '127.0.0.1', port: 0 },
-      spire: { rateLimits },
+      spire: { rateLimits, ...(options.adminIds === undefined ? {} : { adminIds: options.adminIds }) },
       moreNodeAttestors: nodeAttestors,
       ...(options.authority === undefined ? {} : { authority: options.authority }),
       clock,
