@@ -55,7 +55,7 @@ export const LIMITS = {
     value: 4096,
     why: 'connections to one gRPC port of peers that have proven nothing, or not yet',
   },
-  strangerConnectionsPerAddress: { value: 512, why: 'the same of one address' },
+  strangerConnectionsPerAddress: { value: 1024, why: 'the same of one address, behind which there may be a fleet' },
   strangerIdleSeconds: { value: 10, why: 'how long such a connection stays without a call' },
   strangerConnectionSeconds: { value: 120, why: 'how long it stays at all' },
   diskFreeBytes: { value: 64 * 1024, why: 'room on the disk of a store below which it counts as full' },
