@@ -2,6 +2,7 @@ import type { Clock } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { Turns } from '#rpc';
 import type { AppliedBy } from '#wire/gen/hauberk_sync';
+import { SharedUpdates } from './shared-updates.ts';
 
 /** An open push stream: whose it is, and what its agent says it has applied. */
 export interface OpenStream {
@@ -30,6 +31,8 @@ export class Streams {
   readonly #clock: Clock;
   readonly #open = new Map<symbol, OpenStream>();
   readonly #turns = new Turns(SENT_PER_TURN);
+  /** What several of them are sent alike. */
+  readonly updates = new SharedUpdates();
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -174,7 +174,7 @@ async function* sync(
     yield { update: view.first(first.value), pulse: undefined };
     while (!signal.aborted) {
       const update = view.next();
-      if (update !== undefined) yield { update, pulse: undefined };
+      if (update !== undefined) yield state.streams.updates.responseOf(update);
       const pulse = pulses.next();
       if (pulse !== undefined) yield { update: undefined, pulse };
       else if (update === undefined) await new Promise<void>((resolve) => (wake = resolve));
