@@ -42,7 +42,7 @@ write(
     'adminSocket',
     'AdminDefinition',
     `{
-  apply: async ({ documentsJson }) => { note('apply', ...documentsJson.map((text) => JSON.parse(text).kind)); return { changes: [], problems: [], problemCount: 0 }; },
+  applySet: async ({ documentsJson }) => { note('apply', ...documentsJson.map((text) => JSON.parse(text).kind)); return { changes: [], problems: [], problemCount: 0 }; },
   createJoinToken: async ({ trustDomain, spiffeId }) => { note('token', trustDomain, spiffeId); return { token: 't', expiresAt: 1n }; },
   getBundle: async () => ({ bundleJson: '{}' }),
 }`,
