@@ -43,6 +43,8 @@ export interface HarnessOptions {
   readonly nodeAttestors?: readonly NodeAttestor[];
   readonly authority?: AuthorityConfig;
   readonly adminIds?: Readonly<Record<string, string[]>>;
+  /** File of the roots of `https_web` endpoints. */
+  readonly webRoots?: string;
 }
 
 export const newKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
@@ -62,6 +64,7 @@ export async function withSpire(run: (spire: Spire) => Promise<void>, options: H
       spire: { rateLimits, ...(options.adminIds === undefined ? {} : { adminIds: options.adminIds }) },
       moreNodeAttestors: nodeAttestors,
       ...(options.authority === undefined ? {} : { authority: options.authority }),
+      ...(options.webRoots === undefined ? {} : { webRoots: options.webRoots }),
       clock,
       random: systemRandom,
       log: silentLog,

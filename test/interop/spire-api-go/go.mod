@@ -3,7 +3,7 @@ module hauberk.dev/interop/spire-api-go
 go 1.26.0
 
 require (
-	github.com/spiffe/spire-api-sdk v1.2.5-0.20250109200630-101d5e7de758
+	github.com/spiffe/spire-api-sdk v1.15.3
 	google.golang.org/grpc v1.79.3
 	google.golang.org/protobuf v1.36.12
 )

@@ -40,6 +40,8 @@ export const differs = (
 export interface Script {
   /** `spire-server` where nothing else is said. */
   readonly program?: 'spire-server' | 'spire-agent';
+  /** More of the stock server's HCL. */
+  readonly server?: string;
   /** Files that commands read. */
   readonly files?: Readonly<Record<string, string>>;
   readonly steps: readonly Step[];
@@ -51,11 +53,11 @@ export interface Side extends Upstairs {
 }
 
 /** A stock server and ours, both fresh, both of trust domain `bank-a`. */
-export async function withBoth(use: (stock: Side, ours: Side) => Promise<void>): Promise<void> {
-  await withStockServer({ trustDomain: 'bank-a' }, (server) =>
+export async function withBoth(use: (stock: Side, ours: Side) => Promise<void>, server = ''): Promise<void> {
+  await withStockServer({ trustDomain: 'bank-a', server }, (stock) =>
     withSpire(async (spire) => {
       const socket = spire.server.spire('bank-a')?.socket ?? '';
-      await use({ ...server, name: 'stock' }, { ...upstairs(spire), socket, name: 'ours' });
+      await use({ ...stock, name: 'stock' }, { ...upstairs(spire), socket, name: 'ours' });
     }),
   );
 }
@@ -104,7 +106,7 @@ export async function play(
     for (const step of steps) {
       const { run: args, keep = {}, save } = step;
       const filled = args.map((arg) => arg.replace(/\{(\w+)\}/g, (whole, name) => kept[name] ?? whole));
-      const env = { SPIRE_SERVER_FFLAGS: 'wit_svid' };
+      const env = { SPIRE_SERVER_FFLAGS: 'wit-svid' };
       const ran = await run(program, [...filled, '-socketPath', socket], env);
       for (const [name, pattern] of Object.entries(keep)) kept[name] = pattern.exec(ran.output)?.[1] ?? '';
       if (save !== undefined) writeFileSync(join(folder, save), ran.output);

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { withHouse } from '../../../src/agent/agent.harness.ts';
+import { entry, withHouse } from '../../../src/agent/agent.harness.ts';
 import { compare, withBoth } from './both.ts';
 import { SCRIPTS } from './commands/index.ts';
-import { agentOperatorCommands, workloadCommands } from './commands/workload.ts';
-import { type Cli, run, skip, succeeds } from './stock.ts';
+import { agentOperatorCommands, nobodyCommands, workloadCommands } from './commands/workload.ts';
+import { type Cli, run, skip, start, succeeds, until } from './stock.ts';
 import { withJoinedAgent } from './stock-agent.ts';
 import { withStockServer } from './stock-server.ts';
 
@@ -18,7 +18,7 @@ const uid = `unix:uid:${userInfo().uid}`;
 
 for (const [name, script] of Object.entries(others))
   test(`spire-server, ${name}: ours answers as the stock server`, { skip }, () =>
-    withBoth((stock, ours) => compare(script, stock, ours)),
+    withBoth((stock, ours) => compare(script, stock, ours), script.server),
   );
 
 test('spire-server, agent: ours answers as the stock server', { skip }, () =>
@@ -74,6 +74,28 @@ async function partner(stock: Cli): Promise<void> {
   await succeeds(stock('bundle', 'set', '-id', 'spiffe://platform.example', '-path', join(folder, 'bundle')));
   rmSync(folder, { recursive: true });
 }
+
+test('spire-agent api watch: follows the identities that our agent gives', { skip }, () =>
+  withHouse(async ({ socket, admin }) => {
+    const watch = start('spire-agent', ['api', 'watch', '-socketPath', socket]);
+    try {
+      await until('the first identity', async () => /\/service\b/.test(watch.log()));
+      await admin.apply({ documentsJson: [JSON.stringify(entry('another'))], dryRun: false });
+      await until('another identity', async () => /\/another\b/.test(watch.log()));
+    } finally {
+      await watch.stop();
+    }
+  }),
+);
+
+test('spire-agent: to a process that is nobody, ours answers as the stock agent', { skip }, () =>
+  withHouse(async ({ socket, removeEntry }) => {
+    await removeEntry('service');
+    await withStockServer({ trustDomain: 'bank-a' }, (stock) =>
+      withJoinedAgent(stock, '/node/local', (agent) => compare(nobodyCommands, agent, { socket })),
+    );
+  }),
+);
 
 async function twoIdentities(socket: string): Promise<void> {
   while (!/Received 2 svids/.test((await run('spire-agent', ['api', 'fetch', '-socketPath', socket])).output));

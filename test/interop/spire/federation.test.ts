@@ -1,11 +1,13 @@
-// A stock SPIRE server and ours keep each other's bundles by SPIFFE Federation, profile https_spiffe, through rotations on both sides.
+// A stock SPIRE server and ours keep each other's bundles by SPIFFE Federation, in both profiles, through rotations on both sides.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { OID, pemCertificates } from '#x509';
 import { type Spire, withSpire } from '../../../src/server/spire/spire.harness.ts';
-import { type Cli, cli, freePort, skip, succeeds } from './stock.ts';
+import { forge } from '../../forge/certificate.ts';
+import { type Cli, cli, freePort, run, skip, succeeds } from './stock.ts';
 import { withStockServer } from './stock-server.ts';
 
 const THEIRS = 'spire.example';
@@ -39,6 +41,8 @@ test('bundles travel both ways, and follow what each side rotates', { skip }, ()
       await succeeds(theirs('localauthority', 'x509', 'activate', '-authorityID', prepared.authority_id));
       await succeeds(ours('federation', 'refresh', '-id', THEIRS));
 
+      // Once a WIT-SVID was asked for, our bundle holds keys of a `use` that SPIRE before 1.14 does not know.
+      await succeeds(mintWit(spire));
       await succeeds(ours('localauthority', 'x509', 'prepare'));
       await succeeds(theirs('federation', 'refresh', '-id', 'bank-a'));
       assert.equal(authorities(await succeeds(theirs('bundle', 'list', '-id', 'bank-a'))), 2);
@@ -63,6 +67,13 @@ async function exchange(ours: Cli, theirs: Cli): Promise<void> {
   }
 }
 
+const mintWit = (spire: Spire) =>
+  run(
+    'spire-server',
+    ['wit', 'mint', '-spiffeID', 'spiffe://bank-a/minted', '-socketPath', spire.server.spire('bank-a')?.socket ?? ''],
+    { SPIRE_SERVER_FFLAGS: 'wit-svid' },
+  );
+
 async function withPartner(
   spire: Spire,
   use: (partner: { readonly theirs: Cli; readonly endpoint: string }) => Promise<void>,
@@ -83,4 +94,62 @@ async function withPartner(
 
 function authorities(pem: string): number {
   return pem.split('BEGIN CERTIFICATE').length - 1;
+}
+
+test('https_web: each side takes the other’s bundle by the roots of the web', { skip }, async () => {
+  const files = mkdtempSync(join(tmpdir(), 'web-'));
+  try {
+    const { certificateFile, keyFile, roots } = certificateOf('localhost', files);
+    await withSpire(
+      async (spire) => {
+        const profile = { type: 'https_web', certificateFile, keyFile };
+        await spire.apply({
+          ...{ apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata: { name: 'bank-a' } },
+          spec: { bundleEndpoint: { port: 0, profile } },
+        });
+        const port = spire.server.endpoint('bank-a', 'bundleEndpoint')?.port ?? 0;
+        const ownPort = await freePort();
+        const server = `federation {
+          bundle_endpoint {
+            address = "127.0.0.1"
+            port = ${ownPort}
+            profile "https_web" {
+              serving_cert_file { cert_file_path = "${certificateFile}" key_file_path = "${keyFile}" file_sync_interval = "1h" }
+            }
+          }
+        }`;
+        const env = { SSL_CERT_FILE: roots };
+        await withStockServer({ trustDomain: THEIRS, server, env }, async ({ command: theirs }) => {
+          const ours = cli(spire);
+          for (const [command, name, at] of [
+            [ours, THEIRS, ownPort],
+            [theirs, 'bank-a', port],
+          ] as const) {
+            const endpoint = ['-bundleEndpointURL', `https://localhost:${at}/`, '-bundleEndpointProfile', 'https_web'];
+            await succeeds(command('federation', 'create', '-trustDomain', name, ...endpoint));
+            await succeeds(command('federation', 'refresh', '-id', name));
+          }
+          const roots = async (command: Cli, ...args: readonly string[]) =>
+            (await succeeds(command('bundle', ...args))).match(/-----BEGIN[\s\S]*-----END CERTIFICATE-----/)?.[0];
+          assert.equal(await roots(ours, 'list', '-id', THEIRS), await roots(theirs, 'show'));
+          assert.equal(await roots(theirs, 'list', '-id', 'bank-a'), await roots(ours, 'show'));
+        });
+      },
+      { webRoots: roots },
+    );
+  } finally {
+    rmSync(files, { recursive: true });
+  }
+});
+
+function certificateOf(name: string, folder: string) {
+  const life = { notBefore: Date.now() - 60_000, notAfter: Date.now() + 3_600_000 };
+  const root = forge({ ca: true, subject: 'web', ...life });
+  const leaf = forge({ dnsNames: [name], extKeyUsage: [OID.serverAuth], ...life }, root);
+  const [certificateFile, keyFile, roots] = ['cert.pem', 'key.pem', 'roots.pem'].map((file) => join(folder, file));
+  assert.ok(certificateFile !== undefined && keyFile !== undefined && roots !== undefined);
+  writeFileSync(certificateFile, pemCertificates([leaf.der]));
+  writeFileSync(keyFile, leaf.key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  writeFileSync(roots, pemCertificates([root.der]));
+  return { certificateFile, keyFile, roots };
 }

@@ -14,7 +14,7 @@ export const RULES: readonly Rule[] = [
   },
   { pattern: /after [\d.]+(ms|s|µs)/g, by: 'after <time>', why: 'times' },
   {
-    pattern: /"(x509_svid|private_key|root_cas|svid|bundle|x509_svid_key)":\s*("[^"]*"|\[[^\]]*\])/g,
+    pattern: /"(x509_svid|private_key|root_cas|svid|bundle|x509_svid_key)":\s*("(?:[^"\\]|\\.)*"|\[[^\]]*\])/g,
     by: '"$1":"<key>"',
     why: 'each server has keys of its own',
   },
@@ -37,7 +37,8 @@ export const RULES: readonly Rule[] = [
     why: 'each server has keys of its own',
   },
   {
-    pattern: /"(authority_id|x509svid_serial_number|key_id|kid|asn1|public_key|x|y|n|x5c)":\s*("[^"]*"|\[[^\]]*\])/g,
+    pattern:
+      /"(authority_id|x509svid_serial_number|key_id|kid|asn1|public_key|x|y|n|d|p|q|dp|dq|qi|x5c)":\s*("[^"]*"|\[[^\]]*\])/g,
     by: '"$1":"<key>"',
     why: 'each server has keys of its own',
   },
@@ -47,7 +48,7 @@ export const RULES: readonly Rule[] = [
     why: 'the servers began at different moments',
   },
   {
-    pattern: /"(expires_at|created_at|x509svid_expires_at|sequence_number|spiffe_sequence)":\s*"?\d+"?/g,
+    pattern: /"(expires_at|created_at|issued_at|x509svid_expires_at|sequence_number|spiffe_sequence)":\s*"?\d+"?/g,
     by: '"$1":"<time>"',
     why: 'times; and a bundle’s sequence counts other changes at each server',
   },

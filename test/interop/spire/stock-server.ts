@@ -16,11 +16,12 @@ export interface StockServerOptions {
   readonly server?: string;
   /** More plugins. */
   readonly plugins?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Runs a stock server until `use` is done; `use` begins once it is healthy. */
 export async function withStockServer(
-  { trustDomain, server = '', plugins = '' }: StockServerOptions,
+  { trustDomain, server = '', plugins = '', env = {} }: StockServerOptions,
   use: (server: StockServer) => Promise<void>,
 ): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'stock-'));
@@ -44,7 +45,7 @@ export async function withStockServer(
       ${plugins}
     }`,
   );
-  const { child, log, stop } = start('spire-server', ['run', '-config', config]);
+  const { child, log, stop } = start('spire-server', ['run', '-config', config], env);
   const command: Cli = (...args) => run('spire-server', [...args, '-socketPath', socket]);
   try {
     const deadline = performance.now() + 60_000;

@@ -39,7 +39,7 @@ export const workloadCommands: Script = {
 /** The same from a process that is nobody. */
 export const nobodyCommands: Script = {
   program: 'spire-agent',
-  steps: [{ run: ['api', 'fetch', 'x509'] }, { run: [...jwt, '-audience', 'db'] }, { run: ['api', 'watch'] }],
+  steps: [{ run: ['api', 'fetch', 'x509'] }, { run: [...jwt, '-audience', 'db'] }],
 };
 
 /** On the agent's admin socket. */
