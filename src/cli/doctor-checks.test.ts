@@ -8,11 +8,12 @@ function federated(change: Partial<Federated> = {}): Federated {
   const known = { refreshedAt: later(-60), code: '', authoritiesEndAt: later(3600) };
   return { trustDomain: 'a', other: 'b', ...known, ...change };
 }
+const still = { clockMovedMillis: 0n, clockMovedSecondsAgo: 0n };
 const well = { code: '', reason: '' };
 const sound: Examined = {
   localNow: NOW,
   serverNow: NOW,
-  server: { healthy: true, trustDomains: [{ name: 'a', revision: 3n, caExpiresAt: later(86_400), ...well }] },
+  server: { healthy: true, ...still, trustDomains: [{ name: 'a', revision: 3n, caExpiresAt: later(86_400), ...well }] },
   agent: {
     healthy: true,
     trustDomains: [
@@ -36,6 +37,11 @@ test('a sound environment has nothing to tell', () => assert.deepEqual(found(sou
 const cases: readonly (readonly [string, Examined, string])[] = [
   ['a server that cannot issue', { ...sound, server: { ...sound.server, healthy: false } }, 'FAILED server'],
   ['clocks that are apart', { ...sound, localNow: NOW + 5001 }, 'FAILED clocks of server and this machine'],
+  [
+    'a clock that was set back within the hour',
+    { ...sound, server: { ...sound.server, clockMovedMillis: -300_000n, clockMovedSecondsAgo: 3599n } },
+    'warning clock of the server',
+  ],
   ['an agent without its stream', agent({ state: 'connecting' }), 'FAILED agent in a'],
   [
     'an agent whose clock is behind the server’s',
@@ -71,12 +77,21 @@ const cases: readonly (readonly [string, Examined, string])[] = [
 for (const [what, examined, expected] of cases)
   test(`tells ${what}`, () => assert.deepEqual(found(examined), [expected]));
 
+test('a clock that was moved an hour ago is no news', () => {
+  const server = { ...sound.server, clockMovedMillis: -300_000n, clockMovedSecondsAgo: 3600n };
+  assert.deepEqual(found({ ...sound, server }), []);
+});
+
 test('clocks five seconds apart are near enough', () =>
   assert.deepEqual(found({ ...sound, localNow: NOW - 5000 }), []));
 
 test('says why a process is not healthy', () => {
   const trouble = { code: 'DISK_FULL', reason: 'the disk of the store is full' };
-  const server = { healthy: false, trustDomains: sound.server.trustDomains.map((one) => ({ ...one, ...trouble })) };
+  const server = {
+    ...sound.server,
+    healthy: false,
+    trustDomains: sound.server.trustDomains.map((one) => ({ ...one, ...trouble })),
+  };
   const [told] = examine({ ...sound, server }).filter(({ result }) => result !== 'ok');
   assert.match(told?.found ?? '', /a: DISK_FULL: the disk of the store is full/);
 });

@@ -12,6 +12,8 @@ export interface Examined {
   readonly serverNow: number;
   readonly server: {
     readonly healthy: boolean;
+    readonly clockMovedMillis: bigint;
+    readonly clockMovedSecondsAgo: bigint;
     readonly trustDomains: readonly {
       readonly name: string;
       readonly revision: bigint;
@@ -53,6 +55,7 @@ export function examine(examined: Examined): readonly Check[] {
     health('server', server),
     health('agent', agent),
     skew('clocks of server and this machine', examined.localNow - examined.serverNow),
+    moved(server),
     ...server.trustDomains.map(({ name, caExpiresAt }) => expiry(`authority of ${name}`, caExpiresAt, examined)),
     ...agent.trustDomains.flatMap(({ name, state, svidExpiresAt, clockSkewMillis }) => [
       check(state === 'connected', `agent in ${name}`, 'connected', state),
@@ -77,6 +80,16 @@ function health(what: string, { healthy, trustDomains }: HealthTold): Check {
 interface HealthTold {
   readonly healthy: boolean;
   readonly trustDomains: readonly { readonly name: string; readonly code: string; readonly reason: string }[];
+}
+
+const MOVED_SECONDS = 3600;
+
+/** Told for an hour: what was issued before is of another time. */
+function moved({ clockMovedMillis, clockMovedSecondsAgo: ago }: Examined['server']): Check {
+  const what = 'clock of the server';
+  if (clockMovedMillis === 0n || ago >= MOVED_SECONDS) return { result: 'ok', what, found: 'goes evenly' };
+  const by = (Number(clockMovedMillis) / 1000).toFixed(1);
+  return { result: 'warning', what, found: `was moved by ${by} s, or the machine slept, ${ago} s ago` };
 }
 
 function skew(what: string, aheadMillis: number): Check {

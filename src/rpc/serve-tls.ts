@@ -37,7 +37,7 @@ interface TlsListenerOptions<Caller> {
   /** Whether the caller has proven who it is. Others are strangers: fewer, with less held for them, and not for long. */
   readonly isKnown: (caller: Caller) => boolean;
   readonly services: readonly ServiceBinding<Caller>[];
-  /** How often a peer is asked whether it is there still; 10 s where none is said. */
+  /** How often a peer is asked whether it is there still; 5 s where none is said. */
   readonly pingMillis?: number;
   /** By default what `LIMITS` says, as far as descriptors allow. */
   readonly limits?: TlsDoorLimits;
@@ -49,7 +49,7 @@ export interface TlsServer extends Closeable {
 }
 
 const HANDSHAKE_MILLIS = 10_000;
-const PING_MILLIS = 10_000;
+const PING_MILLIS = 5000;
 const TRANSPORT = {
   minVersion: 'TLSv1.2',
   // A resumed session would skip the proof; renegotiation would change who proved what, and costs the server a signature each.

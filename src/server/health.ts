@@ -35,6 +35,7 @@ export class Health implements Closeable {
   /** Code of the trouble by trust domain, as it was told last. */
   #told = new Map<string, string>();
   #disk: Fault | undefined;
+  #moved: { readonly byMillis: number; readonly at: number } | undefined;
   #interruption: readonly PendingReceipt[] | undefined;
   readonly #clockWatch: Scheduled;
   #timer: Scheduled | undefined;
@@ -44,9 +45,10 @@ export class Health implements Closeable {
   constructor(options: HealthOptions) {
     this.#options = options;
     const { clock, log } = options;
-    this.#clockWatch = watchClock(clock, (byMillis) =>
-      log.warn('the clock was moved', { byMillis: Math.round(byMillis) }),
-    );
+    this.#clockWatch = watchClock(clock, (byMillis) => {
+      this.#moved = { byMillis: Math.round(byMillis), at: clock.monotonic() };
+      log.warn('the clock was moved', { byMillis: Math.round(byMillis) });
+    });
     this.#schedule();
   }
 
@@ -57,6 +59,13 @@ export class Health implements Closeable {
     if (!this.#options.registry.isCurrent())
       return new Fault('STORE_UNAVAILABLE', 'what other servers write cannot be followed');
     return authority.trouble();
+  }
+
+  /** How far the wall clock was moved the last time, and how long ago. */
+  clockMoved(): { readonly byMillis: number; readonly secondsAgo: number } | undefined {
+    if (this.#moved === undefined) return undefined;
+    const { byMillis, at } = this.#moved;
+    return { byMillis, secondsAgo: Math.floor((this.#options.clock.monotonic() - at) / 1000) };
   }
 
   /** Calls back when a trust domain has come into trouble or out of it. Returns how to stop. */

@@ -103,6 +103,9 @@ export interface ServerStatus {
   readonly syncAddress: string;
   /** Unix milliseconds. */
   readonly now: bigint;
+  /** How far its wall clock was moved the last time, and how long ago. */
+  readonly clockMovedMillis: bigint;
+  readonly clockMovedSecondsAgo: bigint;
 }
 
 /** The agent's admin socket. */

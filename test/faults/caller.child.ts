@@ -11,7 +11,7 @@ import { authorityOf, serialOf } from './authority-of.ts';
 import type { Tally } from './house.ts';
 
 const AT_ONCE = 4;
-const NEW_EVERY = 5;
+const NEW_EVERY = 10;
 const WORKLOAD_API_EVERY = 25;
 const PAUSE_MILLIS = 2;
 

@@ -19,6 +19,11 @@ test('a cable that is cut without a word, and a server that is stopped: red with
     const { status, screen } = await house.command('doctor');
     assert.equal(status, 69);
     assert.match(screen, /FAILED\s+agent\s.*UPSTREAM_UNAVAILABLE/);
+    // The server has not been told either, and finds out by itself.
+    const connected = async () => (await house.admin.status({})).trustDomains[0]?.connected.map(({ id }) => id);
+    for (const deadline = performance.now() + 60 * SECONDS; (await connected())?.includes(house.parent('one')); )
+      assert.ok(performance.now() < deadline, 'the server holds on to a stream that is gone');
+    assert.deepEqual(await connected(), [house.parent('two')]);
     house.cable.mend();
     await house.until('one', 'green', 60 * SECONDS);
 

@@ -82,11 +82,14 @@ export function adminService(state: State, syncAddress: () => string): ServiceBi
           };
         }),
       );
+      const moved = state.health.clockMoved();
       return {
         healthy: trustDomains.every(({ code }) => code === '') && state.unopened().length === 0,
         trustDomains: [...trustDomains, ...state.unopened().map((one) => unopened(registry, one))],
         syncAddress: syncAddress(),
         now: BigInt(state.options.clock.now()),
+        clockMovedMillis: BigInt(moved?.byMillis ?? 0),
+        clockMovedSecondsAgo: BigInt(moved?.secondsAgo ?? 0),
       };
     },
     uses: async ({ trustDomain }) => {

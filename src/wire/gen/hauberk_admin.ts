@@ -133,6 +133,9 @@ export interface StatusResponse {
   syncAddress: string;
   /** The server's clock, Unix milliseconds. */
   now: bigint;
+  /** How far its wall clock was moved the last time (or the machine slept), and how long ago; 0 for not since it started. */
+  clockMovedMillis: bigint;
+  clockMovedSecondsAgo: bigint;
 }
 
 export interface StatusResponse_TrustDomainStatus {
@@ -1335,7 +1338,7 @@ export const StatusRequest: MessageFns<StatusRequest> = {
 };
 
 function createBaseStatusResponse(): StatusResponse {
-  return { healthy: false, trustDomains: [], syncAddress: "", now: 0n };
+  return { healthy: false, trustDomains: [], syncAddress: "", now: 0n, clockMovedMillis: 0n, clockMovedSecondsAgo: 0n };
 }
 
 export const StatusResponse: MessageFns<StatusResponse> = {
@@ -1354,6 +1357,18 @@ export const StatusResponse: MessageFns<StatusResponse> = {
         throw new globalThis.Error("value provided for field message.now of type int64 too large");
       }
       writer.uint32(32).int64(message.now);
+    }
+    if (message.clockMovedMillis !== 0n) {
+      if (BigInt.asIntN(64, message.clockMovedMillis) !== message.clockMovedMillis) {
+        throw new globalThis.Error("value provided for field message.clockMovedMillis of type int64 too large");
+      }
+      writer.uint32(40).int64(message.clockMovedMillis);
+    }
+    if (message.clockMovedSecondsAgo !== 0n) {
+      if (BigInt.asIntN(64, message.clockMovedSecondsAgo) !== message.clockMovedSecondsAgo) {
+        throw new globalThis.Error("value provided for field message.clockMovedSecondsAgo of type int64 too large");
+      }
+      writer.uint32(48).int64(message.clockMovedSecondsAgo);
     }
     return writer;
   },
@@ -1401,6 +1416,22 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.now = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.clockMovedMillis = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.clockMovedSecondsAgo = reader.int64() as bigint;
             continue;
           }
         }
