@@ -132,8 +132,8 @@ test('every command that talks to a server', { skip }, () =>
       await succeeds('localauthority', kind, 'taint', '-authorityID', active);
       await succeeds('localauthority', kind, 'revoke', '-authorityID', active);
     }
-    await fails(/InvalidArgument/, 'upstreamauthority', 'taint', '-subjectKeyID', 'ab');
-    await fails(/InvalidArgument/, 'upstreamauthority', 'revoke', '-subjectKeyID', 'ab');
+    await fails(/FailedPrecondition/, 'upstreamauthority', 'taint', '-subjectKeyID', 'ab');
+    await fails(/FailedPrecondition/, 'upstreamauthority', 'revoke', '-subjectKeyID', 'ab');
     assert.match(await succeeds('logger', 'get'), /info/);
     await succeeds('logger', 'set', '-level', 'debug');
     await succeeds('logger', 'reset');
