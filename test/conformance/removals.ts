@@ -428,6 +428,12 @@ export const REMOVALS: readonly Removal[] = [
   // What the standard keeps out has no rule to take away: here it is put in.
   at('A-2', 'src/wire/gen/workloadapi.ts', 'name: "FetchJWTBundles",', 'name: "FetchMore",'),
   at('A-19', 'src/agent/api/workload-api.ts', '...witProfile(node)', ''),
+  at(
+    'E-4',
+    'src/rpc/serve-unix.ts',
+    'serveConnection(socket, methods,',
+    "serveConnection(new (process.getBuiltinModule('node:tls').TLSSocket)(socket, { isServer: true }), methods,",
+  ),
   at('E-1', 'src/agent/start-agent.ts', 'path: workloadSocket,', "path: workloadSocket + '.elsewhere',"),
   at(
     'E-9',

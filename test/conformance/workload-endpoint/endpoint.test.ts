@@ -91,8 +91,10 @@ test('E-4 answers plain HTTP/2 with prior knowledge', async () => {
     'workload.spiffe.io': 'true',
   });
   stream.end(Buffer.alloc(5));
-  const [headers] = await new Promise<readonly [Record<string, unknown>]>((resolve) => {
+  const [headers] = await new Promise<readonly [Record<string, unknown>]>((resolve, reject) => {
     stream.once('response', (got) => resolve([got]));
+    stream.once('close', () => reject(new Error('the connection ended without an answer')));
+    for (const one of [stream, session]) one.on('error', () => undefined);
   });
   assert.equal(headers[':status'], 200);
   session.destroy();
