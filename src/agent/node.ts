@@ -1,7 +1,7 @@
 import type { Process, WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled, watchClock } from '#kernel';
 import { isAlive, type PeerCredentials } from '#rpc';
-import type { EntryResource } from '#wire';
+import { compareEntries, type EntryResource } from '#wire';
 import { appliedIn } from './applied-report.ts';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
@@ -115,7 +115,7 @@ export class AgentNode implements Closeable {
         membership.resources
           .matching(seen)
           .filter((entry) => entry.storeSvid !== true && now < expiryOf(entry))
-          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .toSorted(compareEntries)
           .map((entry) => ({ membership, entry })),
       )
       .sort((a, b) => (b.entry.priority ?? 0) - (a.entry.priority ?? 0));

@@ -82,7 +82,7 @@ export class Resources {
     return [...this.#held.values()].filter(({ kind }) => kinds.some((wanted) => wanted === kind));
   }
 
-  /** Entries by priority, the highest first, then by age, then by id; those that could not be served are left out. */
+  /** Entries by priority, the highest first, then by id; those that could not be served are left out. */
   entries(): readonly EntryResource[] {
     return this.#entries.all().toSorted(compareEntries);
   }

@@ -10,14 +10,13 @@ const entry = (id: string, extra: Partial<EntryResource> = {}): EntryResource =>
   ...extra,
 });
 
-test('identities come by priority, the highest first, then the oldest, then by id, in whatever order they were made', () => {
+test('identities come by priority, the highest first, then by id, in whatever order they were made', () => {
   const sorted = [
     entry('d', { priority: 5, createdAt: 9 }),
     entry('z', { priority: 1 }),
-    entry('a'),
-    entry('c', { createdAt: 1 }),
+    entry('a', { createdAt: 3 }),
     entry('b', { createdAt: 2 }),
-    entry('e', { createdAt: 2 }),
+    entry('c'),
     entry('f', { priority: -1 }),
   ];
   assert.deepEqual([...sorted].reverse().sort(compareEntries), sorted);
