@@ -1,5 +1,5 @@
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-export const FRAME = { data: 0, headers: 1, settings: 4, goaway: 7, windowUpdate: 8 } as const;
+export const FRAME = { data: 0, headers: 1, settings: 4, ping: 6, goaway: 7, windowUpdate: 8 } as const;
 export const FRAME_HEAD = 9;
 
 /** One HTTP/2 frame (RFC 9113 §4.1). */

@@ -98,6 +98,7 @@ export class RawCalls {
     const [type, flags, stream] = [whole[3], whole[4] ?? 0, whole.readUInt32BE(5) & 0x7fff_ffff];
     const payload = whole.subarray(FRAME_HEAD);
     if (type === FRAME.settings && (flags & 1) === 0) this.#settle(payload);
+    if (type === FRAME.ping && (flags & 1) === 0) this.#socket.write(frame(FRAME.ping, 1, 0, payload));
     if (type === FRAME.goaway) this.#fail();
     const call = this.#calls.get(stream);
     if (type === FRAME.windowUpdate) this.#widen(stream, payload.readUInt32BE(0));

@@ -140,7 +140,7 @@ function accept<Caller>(options: TlsListenerOptions<Caller>, reception: Receptio
     if (isKnown && !door.recognise(socket)) throw new Fault('LIMIT_EXCEEDED', 'this address has too many connections');
     const session = serveConnection(socket, methods, caller, door.bounds(socket, isKnown));
     if (!isKnown) endInTime(session, limits.strangers);
-    endWhenSilent(session, options.pingMillis ?? PING_MILLIS);
+    endWhenSilent(session, socket, options.pingMillis ?? PING_MILLIS);
     session.once('close', () => socket.destroy());
     socket.once('close', () => session.destroy());
   } catch (error) {
