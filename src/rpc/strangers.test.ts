@@ -48,6 +48,7 @@ interface Port {
 async function withPort(
   run: (port: Port) => Promise<void>,
   strangers: Partial<TlsDoorLimits['strangers']> = {},
+  host = '127.0.0.1',
 ): Promise<void> {
   const forever = (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener('abort', resolve));
   const service = bindService<typeof HealthDefinition, { readonly known: boolean }>(HealthDefinition, {
@@ -58,7 +59,7 @@ async function withPort(
     },
   });
   const server = await serveTls({
-    host: '127.0.0.1',
+    host,
     port: 0,
     log: silentLog,
     identity: () => IDENTITY,
@@ -114,6 +115,34 @@ test('attack: connections that say nothing, before the handshake or after it, ta
       ),
     );
   }));
+
+test('attack: a port of a peer that comes to two addresses of this machine takes no place for ever', () =>
+  withPort(
+    async ({ server: { port }, dial }) => {
+      const localAddress = '127.0.0.1';
+      for (let round = 0; round < LIMITS.strangers.connections.ofOne; round++) {
+        const one = connectNet({ host: '127.0.0.1', port, localAddress });
+        await once(one, 'connect');
+        const other = connectNet({ host: '127.0.0.2', port, localAddress, localPort: one.localPort ?? 0 });
+        await once(other, 'connect');
+        for (const socket of [one, other]) {
+          socket.destroy();
+          await once(socket, 'close');
+        }
+        // Both are gone when as many as may be here at once are here.
+        await eventually(() => all(LIMITS.strangers.connections.ofOne, dial));
+      }
+    },
+    {},
+    '0.0.0.0',
+  ));
+
+/** Whether so many connections are possible at once. */
+async function all(count: number, dial: () => Promise<Socket>): Promise<boolean> {
+  const dialled = await Promise.allSettled(Array.from({ length: count }, () => dial()));
+  for (const one of dialled) if (one.status === 'fulfilled') one.value.destroy();
+  return dialled.every(({ status }) => status === 'fulfilled');
+}
 
 test('a known address has its number of connections, and one more is closed', () =>
   withPort(async ({ peer }) => {

@@ -27,13 +27,11 @@ export class TlsDoor {
   /** Closes connections beyond the limit before their handshake. */
   watch(listener: Server): void {
     listener.prependListener('connection', (socket: Socket) => {
-      const peer = peerOfAddress(socket.remoteAddress ?? '');
+      // Gone before it was taken up: it has no ends by which it could be told from others.
+      if (socket.remoteAddress === undefined) return void socket.destroy();
+      const peer = peerOfAddress(socket.remoteAddress);
       if (!this.#strangers.connections.take(peer)) return void socket.destroy();
-      const key = endsOf(socket);
-      const leave = (): void => {
-        if (this.#arrived.delete(key)) this.#strangers.connections.give(peer);
-      };
-      this.#arrived.set(key, leave);
+      const leave = this.#arrive(endsOf(socket), () => this.#strangers.connections.give(peer));
       socket.once('close', leave);
     });
   }
@@ -45,6 +43,18 @@ export class TlsDoor {
     socket.once('close', () => this.#known.connections.give(peer));
     this.#arrived.get(endsOf(socket))?.();
     return true;
+  }
+
+  /** Returns how to leave: once only, whoever else has come by the same ends since. */
+  #arrive(ends: string, give: () => void): () => void {
+    let isHere = true;
+    const leave = (): void => {
+      if (this.#arrived.get(ends) === leave) this.#arrived.delete(ends);
+      if (isHere) give();
+      isHere = false;
+    };
+    this.#arrived.set(ends, leave);
+    return leave;
   }
 
   bounds(socket: TLSSocket, isKnown: boolean): CallBounds {
@@ -64,6 +74,7 @@ class Parties {
   }
 }
 
-function endsOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${remoteAddress} ${remotePort}`;
+/** From one port a peer may connect to several addresses of this machine. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }
