@@ -227,9 +227,21 @@ export class Registry implements Closeable {
     return committed ?? { trustDomain, revision: this.revision(trustDomain), changes: [] };
   }
 
-  /** Commits changes of several trust domains in one transaction: all of them or none. Trust domains where nothing differs are left out. */
-  commitAll(changes: ReadonlyMap<string, readonly ResourceChange[]>, by = ''): Promise<readonly Committed[]> {
-    return this.#commit([...changes.keys()], fillWith(changes), by);
+  /**
+   * Commits changes of several trust domains in one transaction: all of them or none. Trust domains where nothing differs are left out. What the
+   * changes were planned on is judged again on the newest state by `assertStands`, which throws.
+   */
+  commitAll(
+    changes: ReadonlyMap<string, readonly ResourceChange[]>,
+    by = '',
+    assertStands: Fill = () => {},
+  ): Promise<readonly Committed[]> {
+    const fill = fillWith(changes);
+    const judged: Fill = (draft) => {
+      assertStands(draft);
+      fill(draft);
+    };
+    return this.#commit([...changes.keys()], judged, by);
   }
 
   /** Calls back after each revision, of this server and of others. Returns how to stop. */

@@ -59,6 +59,26 @@ const changed = ({ changes }: Awaited<ReturnType<typeof applyDocuments>>): reado
   changes.map(({ verb, kind, key }) => `${verb} ${kind} ${key}`);
 const mine = { set: 'mine', prune: true };
 
+test('attack on a set by haste: of two that take the same document at once one is refused; what was moved meanwhile is not pruned', () =>
+  inHouse(async ({ state, apply, keys }) => {
+    const [first, second] = await Promise.allSettled([
+      apply({ set: 'mine' }, entry('a')),
+      apply({ set: 'theirs' }, entry('a')),
+    ]);
+    assert.equal(first.status, 'fulfilled');
+    assert.equal(second.status === 'rejected' && faultCode(second.reason), 'STORE_CONTENDED');
+    const present = state.registry.find<object>('Entry', 'bank-a', 'a');
+    const moved = state.commit(
+      'bank-a',
+      [{ kind: 'Entry', key: 'a', body: { ...present, appliedSet: 'theirs' } }],
+      'somebody else',
+    );
+    await assert.rejects(apply({ ...mine, allowEmpty: true }), (error) => faultCode(error) === 'STORE_CONTENDED');
+    await moved;
+    assert.deepEqual(keys(), ['a']);
+    assert.deepEqual(changed(await apply({ set: 'theirs', prune: true, allowEmpty: true })), ['removed Entry a']);
+  }));
+
 test('what a set put there and no document names any more goes; what it never had stays', () =>
   inHouse(async ({ state, apply, keys }) => {
     await apply({}, entry('by-hand'));

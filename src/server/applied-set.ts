@@ -1,5 +1,5 @@
 import { Fault } from '#kernel';
-import type { Registry, ResourceChange } from '#registry';
+import type { Draft, Registry, ResourceChange } from '#registry';
 import { RESOURCE_KINDS, type ResourceKind } from '#wire';
 import type { DocumentProblem, Plan, Planned } from './documents.ts';
 
@@ -49,6 +49,21 @@ export function planSet(registry: Registry, planned: Planned, question: SetQuest
   return problems.length > 0
     ? { ...planned, changes: new Map(), problems: [...planned.problems, ...problems] }
     : { ...planned, changes };
+}
+
+/**
+ * Holds a plan against the newest state when it is committed: what has come into another set since it was made is not this plan's to change, nor
+ * to delete. Throws `STORE_CONTENDED`.
+ */
+export function setsStand(registry: Registry, plan: Plan): (draft: Draft) => void {
+  const planned = [...plan].flatMap(([trustDomain, some]) =>
+    some.map(({ kind, key }) => ({ trustDomain, kind, key, set: setOf(registry.find(kind, trustDomain, key)) })),
+  );
+  return (draft) => {
+    for (const { trustDomain, kind, key, set } of planned)
+      if (setOf(draft.find(kind, trustDomain, key)) !== set)
+        throw new Fault('STORE_CONTENDED', `the set of ${kind} ${key} was changed at the same time: apply again`);
+  };
 }
 
 function assertQuestion({ changes }: Planned, { set, prune, allowEmpty }: SetQuestion): void {

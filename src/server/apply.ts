@@ -1,13 +1,13 @@
 import { LIMITS } from '#kernel';
 import type { Refusal } from '#registry';
 import type { ApplyRequest, ApplyResponse, ApplyResponse_Change, ApplyResponse_Problem } from '#wire/gen/hauberk_admin';
-import { NO_SET, planSet, type SetQuestion } from './applied-set.ts';
+import { NO_SET, planSet, type SetQuestion, setsStand } from './applied-set.ts';
 import { type DocumentProblem, type Planned, planDocuments } from './documents.ts';
 import type { State } from './state.ts';
 
 /**
  * Applies documents, or says what applying them would change. With one problem in any of them nothing is changed. Throws `ARGUMENT_INVALID`,
- * `LIMIT_EXCEEDED`.
+ * `LIMIT_EXCEEDED`, and `STORE_CONTENDED` where another apply has moved some of it to another set meanwhile.
  */
 export async function applyDocuments(
   { state, by }: { readonly state: State; readonly by: string },
@@ -27,7 +27,7 @@ export async function applyDocuments(
         revision: registry.revision(trustDomain),
         changes,
       }))
-    : await state.commitAll(plan, by);
+    : await state.commitAll(plan, by, setsStand(registry, plan));
   const changes = committed.flatMap(({ trustDomain, revision, changes: some }) =>
     some.map(({ verb = 'updated', kind, key, body }): ApplyResponse_Change => {
       const said = { verb, kind, trustDomain, key, revision: BigInt(revision) };

@@ -152,10 +152,10 @@ export class State implements Closeable {
     return committed;
   }
 
-  /** Commits changes of several trust domains in one transaction. */
-  async commitAll(plan: Plan, by: string): Promise<readonly Committed[]> {
+  /** Commits changes of several trust domains in one transaction, where what they were planned on still stands (`Registry.commitAll`). */
+  async commitAll(plan: Plan, by: string, assertStands?: (draft: Draft) => void): Promise<readonly Committed[]> {
     const whole = new Map([...plan].map(([name, changes]) => [name, this.#withBundle(name, changes)]));
-    const all = await this.registry.commitAll(whole, by);
+    const all = await this.registry.commitAll(whole, by, assertStands);
     for (const committed of all) await this.#follow(committed);
     return all;
   }
