@@ -59,7 +59,7 @@ async function writeLines(file: FileHandle, rows: AsyncIterable<BackupRow>, crea
   let [waiting, count] = [`${JSON.stringify({ hauberk: 'backup', format: FORMAT, createdAt })}\n`, 0];
   const flush = async (): Promise<void> => {
     digest.update(waiting);
-    await file.write(waiting);
+    await file.appendFile(waiting);
     waiting = '';
   };
   for await (const row of rows) {
@@ -69,7 +69,7 @@ async function writeLines(file: FileHandle, rows: AsyncIterable<BackupRow>, crea
   }
   await flush();
   const end: End = { rows: count, sha256: digest.digest('hex') };
-  await file.write(`${JSON.stringify({ end })}\n`);
+  await file.appendFile(`${JSON.stringify({ end })}\n`);
   return count;
 }
 
@@ -136,8 +136,13 @@ async function assertAbsent(path: string): Promise<void> {
 
 async function create(path: string): Promise<FileHandle> {
   try {
-    return await open(path, 'w', 0o600);
+    // Made anew: a link or a file that stands there already would be written through, and keep its mode.
+    return await open(path, 'wx', 0o600);
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')
+      throw new Fault('ALREADY_EXISTS', `${path} exists: a backup is being written there, or was broken off`, {
+        cause,
+      });
     throw new Fault('DIRECTORY_UNWRITABLE', `${path} cannot be written`, { cause });
   }
 }

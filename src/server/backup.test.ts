@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -99,6 +100,19 @@ async function filled(): Promise<{ readonly place: Place; readonly file: string;
   });
   return { place, file, before };
 }
+
+test('attack: a backup is written through no link, and into no file that somebody else has put there', async () => {
+  const { place } = await filled();
+  const [file, victim] = [path('backup'), path('victim')];
+  writeFileSync(victim, 'theirs');
+  symlinkSync(victim, `${file}.new`);
+  await rejects(backup(place, file, { createdAt: 'now' }), 'ALREADY_EXISTS');
+  assert.equal(readFileSync(victim, 'utf8'), 'theirs');
+  rmSync(`${file}.new`);
+  writeFileSync(`${file}.new`, '', { mode: 0o666 });
+  await rejects(backup(place, file, { createdAt: 'now' }), 'ALREADY_EXISTS');
+  assert.ok(!existsSync(file));
+});
 
 test('a backup restores what there was, in the other kind of store and back; tokens and keys are not in it', async () => {
   const { place, file, before } = await filled();
