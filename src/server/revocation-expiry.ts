@@ -58,14 +58,17 @@ export class RevocationExpiry implements Closeable {
     const isOver = ({ expiresAt }: RevocationResource): boolean =>
       expiresAt !== undefined && expiresAt * 1000 <= clock.now();
     const names = new Set(this.#standing().flatMap(({ trustDomain, body }) => (isOver(body) ? [trustDomain] : [])));
-    for (const name of names) {
+    const expired = [...names].map((name) => {
       // Judged on the newest state: it may have been revoked anew.
       const remove = (draft: Draft): void => {
         for (const { body } of state.registry.list<RevocationResource>('Revocation', name))
           if (isOver(body)) draft.add(name, { kind: 'Revocation', key: revocationKey(body), body: null });
       };
-      await state.commit(name, remove, 'expiry');
-    }
+      return state.commit(name, remove, 'expiry');
+    });
+    // One trust domain that cannot be written holds up no other.
+    const failed = (await Promise.allSettled(expired)).find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
     this.#schedule();
   }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Receipt } from '#chain';
-import { faultCode, LIMITS, Lifecycle, ManualClock, silentLog, systemRandom, unixSeconds } from '#kernel';
+import { Fault, faultCode, LIMITS, Lifecycle, ManualClock, silentLog, systemRandom, unixSeconds } from '#kernel';
 import { createClient } from '#rpc';
 import { revocationKey } from '#wire';
 import { AdminDefinition } from '#wire/gen/hauberk_admin';
@@ -133,6 +133,34 @@ test('a revocation leaves the registry when it expires, also over a restart; one
     assert.deepEqual(keys(running), ['session:ever']);
   } finally {
     await end(running);
+    rmSync(dataDir, { recursive: true });
+  }
+});
+
+test('a trust domain whose expired revocations cannot be taken away holds up those of no other', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'rev-'));
+  const clock = new ManualClock();
+  const state = await State.open({ dataDir, clock, random: systemRandom, log: silentLog });
+  const other = document.replaceAll('bank-a', 'bank-b');
+  const commit = state.commit.bind(state);
+  try {
+    for (const [name, changes] of planDocuments([document, other], []).changes)
+      await state.commit(name, changes, 'test');
+    const revokedAt = unixSeconds(clock);
+    const body = { kind: 'session', value: 's', revokedAt, expiresAt: revokedAt + 10 } as const;
+    for (const name of ['bank-a', 'bank-b'])
+      await state.commit(name, [{ kind: 'Revocation', key: revocationKey(body), body }], 'test');
+    state.commit = (name, ...more) =>
+      name === 'bank-a' ? Promise.reject(new Fault('STORE_CONTENDED', 'not now')) : commit(name, ...more);
+    const expiry = new RevocationExpiry({ state, clock, log: silentLog });
+    clock.advance(10_000);
+    await until(() => state.registry.list('Revocation').length === 1);
+    state.commit = commit;
+    clock.advance(30_000);
+    await until(() => state.registry.list('Revocation').length === 0);
+    await expiry.close();
+  } finally {
+    await state.close();
     rmSync(dataDir, { recursive: true });
   }
 });
