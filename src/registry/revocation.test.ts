@@ -43,6 +43,8 @@ test('an id that no user and no workload of the trust domain can have would revo
     ['workload', 'spiffe://bank-a'],
     ['workload', 'spiffe://bank-a/spire/agent/x509pop/1'],
     ['workload', `${APP}/`],
+    ['minter', 'spiffe://Bank-A/ns/edge'],
+    ['minter', `${APP}/`],
     ['session', ''],
     ['agent', 'x'],
   ])
@@ -56,6 +58,9 @@ test('a revocation that is filed under another key, ends before it begins, or br
   refused({ ...body, revokedAt: '10' });
   refused({ ...body, expiresAt: 10 });
   refused({ ...body, expiresAt: 11.5 });
+  // The end of the year 9999 and the second after it.
+  parse({ ...body, expiresAt: 253_402_300_799 });
+  refused({ ...body, expiresAt: 253_402_300_800 });
   refused({ ...body, reason: 'one\ntwo' });
   refused({ ...body, reason: 'x'.repeat(LIMITS.revocationValueBytes.value + 1) });
   refused({ ...body, value: 'x'.repeat(LIMITS.revocationValueBytes.value + 1) });

@@ -21,6 +21,7 @@ export function parseRevocation(trustDomain: string, { key, body, userPath }: Fi
   if (value === '') throw invalid('what it is about is not named');
   if (kind === 'user' || kind === 'workload') assertId(trustDomain, body, userPath);
   if (reason !== undefined) assertText(reason, 'its reason');
+  if (kind === 'minter' && value.startsWith('spiffe://')) parse(value);
   if (expiresAt !== undefined && expiresAt <= revokedAt) throw invalid('it expires before it begins');
   return {
     kind,
@@ -72,8 +73,11 @@ function isShape(value: unknown): value is RevocationResource {
   );
 }
 
+/** To the end of the year 9999: later moments have no form in which people could be told of them (RFC 3339). */
+const LAST_SECOND = 253_402_300_799;
+
 function isSeconds(value: unknown): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= LAST_SECOND;
 }
 
 function invalid(rule: string): Fault {
