@@ -164,11 +164,13 @@ async function* sync(
   if (first.done === true) return;
   assertVersion(first.value.protocolVersion);
   const agent = await agentOf(first.value.trustDomain);
+  // Before anything is opened that would have to be closed: it may have been removed while the agent was connected.
+  const hosted = state.trustDomain(agent.trustDomain);
   let wake = (): void => {};
   const stream = state.streams.open(agent, () => wake());
   void acknowledge(iterator, stream);
   const view = new AgentView(state.registry, agent, () => stream.stir());
-  const pulses = new Pulses(state.options.clock, state.health, state.trustDomain(agent.trustDomain), () => wake());
+  const pulses = new Pulses(state.options.clock, state.health, hosted, () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
   try {
     yield { update: view.first(first.value), pulse: undefined };
