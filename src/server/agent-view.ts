@@ -1,7 +1,6 @@
 import type { AgentRecord, Committed, CommittedChange, HeldEntry, PastResource, Registry } from '#registry';
-import { type EntryResource, type ResourceKind, stateDigest, type TrustDomainResource } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
-import { bodyJson } from './body-json.ts';
+import { type EntryResource, type ResourceKind, stateDigest, type TrustDomainResource, type WholeUpdate } from '#wire';
+import { bodyJson, resourceOf } from './body-json.ts';
 
 /** Kinds that every agent of a trust domain gets whole. */
 const SHARED: readonly ResourceKind[] = [
@@ -57,7 +56,7 @@ export class AgentView {
    * to hold then and the digest proves that this is it; else everything. Other histories of the same revisions, such as a restored backup's,
    * other parents, lost updates: none of them has the digest.
    */
-  first({ revision, digest }: Claim): ResourceUpdate {
+  first({ revision, digest }: Claim): WholeUpdate {
     const whole = this.next() ?? this.#empty(true);
     const past = this.#registry.changedSince(this.#agent.trustDomain, Number(revision));
     if (digest.length === 0 || past === undefined) return whole;
@@ -84,7 +83,7 @@ export class AgentView {
   }
 
   /** The first call gives everything; later calls give what changed, or undefined when nothing of it concerns this agent. */
-  next(): ResourceUpdate | undefined {
+  next(): WholeUpdate | undefined {
     const update = this.#empty(this.#full);
     if (this.#full) for (const kind of SHARED) for (const { key } of this.#list(kind)) this.#share(kind, key);
     this.#full = false;
@@ -135,21 +134,21 @@ export class AgentView {
     return entry !== null && (this.#parents.has(entry.parentId) || this.#changedEntries.size > 0);
   }
 
-  #updateEntries(update: ResourceUpdate): void {
+  #updateEntries(update: WholeUpdate): void {
     if (this.#walk) this.#walkEntries(update);
     else for (const id of this.#changedEntries) this.#updateEntry(update, id);
     this.#changedEntries.clear();
     this.#walk = false;
   }
 
-  #updateEntry(update: ResourceUpdate, id: string): void {
+  #updateEntry(update: WholeUpdate, id: string): void {
     const found = this.#registry.findEntry(this.#agent.trustDomain, id);
     const now = found !== undefined && this.#parents.has(found.body.parentId) ? found : undefined;
     this.#set(update, id, now);
   }
 
   /** Everything below the agent again; what is as it was is not sent again. */
-  #walkEntries(update: ResourceUpdate): void {
+  #walkEntries(update: WholeUpdate): void {
     const now = new Map(this.#registry.entriesOfAgent(this.#agent).map((entry) => [entry.body.id, entry]));
     for (const id of [...this.#entries.keys()]) if (!now.has(id)) this.#set(update, id, undefined);
     for (const [id, entry] of now) this.#set(update, id, entry);
@@ -157,7 +156,7 @@ export class AgentView {
     for (const { body } of this.#entries.values()) this.#count(body.spiffeId, 1);
   }
 
-  #set(update: ResourceUpdate, id: string, now: HeldEntry | undefined): void {
+  #set(update: WholeUpdate, id: string, now: HeldEntry | undefined): void {
     const was = this.#entries.get(id);
     if (was === now) return;
     if (was !== undefined) this.#count(was.body.spiffeId, -1);
@@ -176,7 +175,7 @@ export class AgentView {
   }
 
   /** The own bundle, those of hosted trust domains that it federates with, and those that were fetched or set by hand. */
-  #updateBundles(update: ResourceUpdate): void {
+  #updateBundles(update: WholeUpdate): void {
     if (!this.#bundlesChanged) return;
     this.#bundlesChanged = false;
     const { trustDomain } = this.#agent;
@@ -202,9 +201,10 @@ export class AgentView {
     return this.#registry.find<T>(kind, this.#agent.trustDomain, key);
   }
 
-  #empty(full: boolean): ResourceUpdate {
+  #empty(full: boolean): WholeUpdate {
     const { trustDomain } = this.#agent;
-    return { trustDomain, revision: BigInt(this.#registry.revision(trustDomain)), full, upserts: [], removals: [] };
+    const revision = BigInt(this.#registry.revision(trustDomain));
+    return { trustDomain, revision, full, upserts: [], removals: [] };
   }
 }
 
@@ -212,7 +212,7 @@ function placeOf(kind: string, key: string): string {
   return `${kind}\n${key}`;
 }
 
-function put(update: ResourceUpdate, kind: ResourceKind, key: string, body: unknown): void {
+function put(update: WholeUpdate, kind: ResourceKind, key: string, body: unknown): void {
   if (body === undefined) update.removals.push({ kind, key });
-  else update.upserts.push({ kind, key, bodyJson: bodyJson(body) });
+  else update.upserts.push(resourceOf(kind, key, body));
 }

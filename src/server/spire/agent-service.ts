@@ -30,7 +30,7 @@ export function agentService(gate: Gate): ServiceBinding<SpireCaller> {
       }),
       listAgents: async ({ filter, outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
         const found = registry.agents(trustDomain, decodeAgentFilter(filter));
-        const { items, next } = pageOf(found, pageSize, pageToken, ({ id }) => id);
+        const { items, next } = pageOf(found, { size: pageSize, token: pageToken, keyOf: ({ id }) => id });
         return { agents: items.map((agent) => encodeAgent(agent, outputMask)), nextPageToken: next };
       },
       getAgent: async ({ id, outputMask }, { caller: { trustDomain } }) => {

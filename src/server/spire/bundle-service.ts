@@ -5,6 +5,7 @@ import type { ServiceBinding } from '#rpc';
 import type { BundleResource, EntryResource } from '#wire';
 import { BundleDefinition, BatchDeleteFederatedBundleRequest_Mode as Mode } from '#wire/gen/spire/api/server/bundle';
 import type { Bundle, BundleMask, JWTKey, Status, X509Certificate } from '#wire/gen/spire/api/types';
+import { bodyBytes } from '../body-json.ts';
 import { writeBatch } from './batch.ts';
 import { type Admitted, bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
@@ -53,7 +54,12 @@ export function bundleService(gate: Gate): ServiceBinding<SpireCaller> {
     },
     listFederatedBundles: async ({ outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
       const all = federatedBundles(registry, trustDomain);
-      const { items, next } = pageOf(all, pageSize, pageToken, (bundle) => bundle.trustDomain);
+      const { items, next } = pageOf(all, {
+        size: pageSize,
+        token: pageToken,
+        keyOf: (bundle) => bundle.trustDomain,
+        bytesOf: bodyBytes,
+      });
       return { bundles: items.map((bundle) => encodeBundle(bundle, outputMask)), nextPageToken: next };
     },
     getFederatedBundle: async ({ trustDomain: text, outputMask }, { caller: { trustDomain } }) => {

@@ -10,6 +10,8 @@ import {
   type SyncAuthorizedEntriesResponse,
 } from '#wire/gen/spire/api/server/entry';
 import type { Entry, EntryMask } from '#wire/gen/spire/api/types';
+import { bodyBytes } from '../body-json.ts';
+import { inPages } from '../pages.ts';
 import { writeBatch } from './batch.ts';
 import { type Admitted, bindSpire, type Gate } from './bind.ts';
 import type { SpireCaller } from './caller.ts';
@@ -17,8 +19,7 @@ import { decodeEntry, decodeEntryFilter, encodeEntry } from './message/entry.ts'
 import { pageOf } from './message/page.ts';
 import { OK } from './status.ts';
 
-/** SPIRE's page of the sync: up to here entries go whole, beyond it by revision. */
-const SYNC_PAGE = 500;
+const REVISION_BYTES = 64;
 
 /** `spire.api.server.entry.v1.Entry`: the registry's entries, as operators write them and as agents are given them. */
 export function entryService(gate: Gate): ServiceBinding<SpireCaller> {
@@ -35,7 +36,12 @@ export function entryService(gate: Gate): ServiceBinding<SpireCaller> {
     }),
     listEntries: async ({ filter, outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
       const found = registry.filterEntries(trustDomain, decodeEntryFilter(trustDomain, filter));
-      const { items, next } = pageOf(found, pageSize, pageToken, ({ body }) => body.id);
+      const { items, next } = pageOf(found, {
+        size: pageSize,
+        token: pageToken,
+        keyOf: ({ body }) => body.id,
+        bytesOf,
+      });
       return { entries: items.map((entry) => encodeEntry(entry, outputMask)), nextPageToken: next };
     },
     getEntry: async ({ id, outputMask }, { caller: { trustDomain } }) => {
@@ -139,23 +145,37 @@ async function* syncEntries(
   if (mask !== undefined && !mask.revisionNumber)
     throw new Fault('ARGUMENT_INVALID', 'revision number cannot be masked');
   const entries = entriesOf();
-  if (entries.length <= SYNC_PAGE) {
-    yield { entryRevisions: [], entries: entries.map((entry) => encodeEntry(entry, mask)), more: false };
+  // What fits a page goes whole, else by revision.
+  const [[all, isMore] = [[], false]] = pages(entries, bytesOf);
+  if (!isMore) {
+    yield { entryRevisions: [], entries: all.map((entry) => encodeEntry(entry, mask)), more: false };
     return;
   }
-  for (const [page, more] of pages(entries)) yield { entryRevisions: page.map(revisionOf), entries: [], more };
+  for (const [page, more] of pages(entries, () => REVISION_BYTES))
+    yield { entryRevisions: page.map(revisionOf), entries: [], more };
   const byId = new Map(entries.map((entry) => [entry.body.id, entry]));
   for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
     const wanted = next.value.ids.map((id) => byId.get(id)).filter((entry) => entry !== undefined);
-    for (const [page, more] of pages(wanted))
+    for (const [page, more] of pages(wanted, bytesOf))
       yield { entryRevisions: [], entries: page.map((entry) => encodeEntry(entry, mask)), more };
   }
 }
 
-/** At least one page, and for each whether another follows. */
-function* pages(entries: readonly HeldEntry[]): Generator<readonly [readonly HeldEntry[], boolean]> {
-  for (let at = 0; at === 0 || at < entries.length; at += SYNC_PAGE)
-    yield [entries.slice(at, at + SYNC_PAGE), at + SYNC_PAGE < entries.length];
+/** At least one page, and for each whether another follows. SPIRE's pages are of 500 entries; agents take smaller ones. */
+function* pages(
+  entries: readonly HeldEntry[],
+  bytesOf: (entry: HeldEntry) => number,
+): Generator<readonly [readonly HeldEntry[], boolean]> {
+  let last: readonly HeldEntry[] | undefined;
+  for (const page of inPages(entries, (entry) => entry, bytesOf)) {
+    if (last !== undefined) yield [last, true];
+    last = page;
+  }
+  yield [last ?? [], false];
+}
+
+function bytesOf({ body }: HeldEntry): number {
+  return bodyBytes(body);
 }
 
 function revisionOf({ body, revision }: HeldEntry) {

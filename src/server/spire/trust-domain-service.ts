@@ -39,7 +39,7 @@ export function trustDomainService(gate: Gate): ServiceBinding<SpireCaller> {
     listFederationRelationships: async ({ outputMask, pageSize, pageToken }, { caller: { trustDomain } }) => {
       const all = registry.list<FederationResource>('Federation', trustDomain);
       const ordered = all.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-      const { items, next } = pageOf(ordered, pageSize, pageToken, ({ key }) => key);
+      const { items, next } = pageOf(ordered, { size: pageSize, token: pageToken, keyOf: ({ key }) => key });
       return {
         federationRelationships: items.map(({ body }) => encode(trustDomain, body, outputMask)),
         nextPageToken: next,
