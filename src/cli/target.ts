@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Closeable, Fault } from '#kernel';
+import { type Closeable, Fault, LIMITS } from '#kernel';
 import {
   type AdminClient,
   connectAdmin,
@@ -54,7 +54,8 @@ export function withServer<D extends ServiceDefinition, T>(
   use: (client: Client<D>) => Promise<T>,
 ): Promise<T> {
   const socket = findServerSocket(options);
-  return during(createGrpcClient(definition, { dial: () => dialUnix(socket) }), use);
+  const answerBytes = LIMITS.operatorMessageBytes.value;
+  return during(createGrpcClient(definition, { dial: () => dialUnix(socket), answerBytes }), use);
 }
 
 /** Talks to the agent's admin socket for the time of `use`. */

@@ -1,7 +1,8 @@
 import type { Receipt } from '#chain';
 import { configFault, type LoadedDocument, type Problem } from '#config';
-import { Fault } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
 import { createClient } from '#rpc';
+import { dialUnix } from '#wire';
 import {
   AdminDefinition,
   type ApplyResponse_Problem,
@@ -14,7 +15,8 @@ import { type StatusResponse_TrustDomain, SupervisorDefinition } from '#wire/gen
 export type AdminClient = ReturnType<typeof connectAdmin>;
 
 export function connectAdmin(socketPath: string) {
-  const client = createClient(AdminDefinition, { socketPath });
+  const answerBytes = LIMITS.operatorMessageBytes.value;
+  const client = createClient(AdminDefinition, { dial: () => dialUnix(socketPath), answerBytes });
   return {
     /** Applies all or none. Throws `CONFIG_INVALID` with every problem, at its place where `places` says where a document stands. */
     apply: async (documents: readonly unknown[], { dryRun = false, places = [], as }: ApplyOptions = {}) => {
@@ -30,8 +32,12 @@ export function connectAdmin(socketPath: string) {
         );
       return changes;
     },
-    list: async (kind: string, trustDomain = '') =>
-      (await client.list({ kind, trustDomain })).documentsJson.map((json): unknown => JSON.parse(json)),
+    list: async (kind: string, trustDomain = '') => {
+      const found: unknown[] = [];
+      for await (const { documentsJson } of client.listAll({ kind, trustDomain }))
+        for (const json of documentsJson) found.push(JSON.parse(json));
+      return found;
+    },
     remove: async (kind: string, trustDomain: string, key: string) =>
       (await client.delete({ kind, trustDomain, key })).revision,
     /** A join token whose agent is known by `spiffeId` too, and the bundle to verify the server with. */

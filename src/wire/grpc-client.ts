@@ -18,6 +18,8 @@ export interface GrpcClientOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Deadline of unary calls, milliseconds. */
   readonly timeoutMillis?: number;
+  /** The largest message that is read; default `LIMITS.grpcMessageBytes`. */
+  readonly answerBytes?: number;
 }
 
 const DEFAULT_TIMEOUT_MILLIS = 15_000;
@@ -139,7 +141,7 @@ async function* stream(
   call.on('error', () => undefined);
   const sending = send(call, method, input).catch(() => call.close(constants.NGHTTP2_CANCEL));
   try {
-    const frames = new FrameDecoder();
+    const frames = new FrameDecoder(connection.options.answerBytes);
     for await (const chunk of readable(call))
       for (const message of frames.push(chunk)) yield method.responseType.decode(message);
     if (signal?.aborted) return;

@@ -2154,6 +2154,15 @@ export const AdminDefinition = {
       responseStream: false,
       options: {},
     },
+    /** The same, however many there are: as they stood when it was asked, some in each message. */
+    listAll: {
+      name: "ListAll",
+      requestType: ListRequest as typeof ListRequest,
+      requestStream: false,
+      responseType: ListResponse as typeof ListResponse,
+      responseStream: true,
+      options: {},
+    },
     delete: {
       name: "Delete",
       requestType: DeleteRequest as typeof DeleteRequest,
