@@ -12,7 +12,7 @@ const streams = new Set<ServerHttp2Stream>();
 
 /** A message of the protocol, padded. */
 function message(revision: bigint, bytes: number): Buffer {
-  const update = { trustDomain: 'bank-a', revision, full: false, upserts: [], removals: [] };
+  const update = { trustDomain: 'bank-a', revision, full: false, upserts: [], removals: [], more: false };
   const resource = { kind: 'Entry', key: 'a', bodyJson: ' '.repeat(Math.max(0, bytes - 30)) };
   return encodeFrame(SyncResponse.encode({ update: { ...update, upserts: [resource] }, pulse: undefined }).finish());
 }

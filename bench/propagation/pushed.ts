@@ -46,7 +46,13 @@ export class PushedStream {
   }
 
   #request(): Buffer {
-    const request = { trustDomain: this.#trustDomain, protocolVersion: 1, revision: this.revision, digest: NONE };
+    const request = {
+      trustDomain: this.#trustDomain,
+      protocolVersion: 1,
+      revision: this.revision,
+      digest: NONE,
+      takesParts: false,
+    };
     return frame(TYPE.data, 0, encodeFrame(SyncRequest.encode(request).finish()));
   }
 

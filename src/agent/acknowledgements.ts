@@ -32,7 +32,8 @@ export class Acknowledgements implements AsyncIterable<SyncRequest> {
   async *[Symbol.asyncIterator](): AsyncGenerator<SyncRequest> {
     while (!this.#signal.aborted) {
       const held = this.#pending.shift();
-      if (held !== undefined) yield { trustDomain: this.#trustDomain, protocolVersion: PROTOCOL_VERSION, ...held };
+      const common = { trustDomain: this.#trustDomain, protocolVersion: PROTOCOL_VERSION, takesParts: true };
+      if (held !== undefined) yield { ...common, ...held };
       else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;

@@ -159,9 +159,9 @@ test('the server knows which enforcement point behind which agent has applied wh
     };
     const acknowledged = Promise.withResolvers<bigint>();
     async function* acknowledge(): AsyncGenerator<WatchRequest> {
-      yield { acknowledge: undefined };
+      yield { acknowledge: undefined, takesParts: false };
       const revision = await acknowledged.promise;
-      yield { acknowledge: { trustDomain: 'bank-a', revision } };
+      yield { acknowledge: { trustDomain: 'bank-a', revision }, takesParts: false };
       yield* never();
     }
     for await (const { update } of workload(EnforcementPointDefinition).watch(acknowledge())) {

@@ -3,7 +3,7 @@ import type { NodeEvidenceSource } from '#attestation';
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { createClient, dialTls } from '#rpc';
 import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
-import { type BundleResource, type Client, type EntryResource, isOlderSequence } from '#wire';
+import { type BundleResource, type Client, type EntryResource, isOlderSequence, UpdateAssembly } from '#wire';
 import { AgentSyncDefinition, type AppliedBy, type AttestResponse } from '#wire/gen/hauberk_sync';
 import { createCertificateRequest, pemCertificates } from '#x509';
 import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
@@ -36,6 +36,7 @@ type SyncClient = Client<typeof AgentSyncDefinition>;
 
 const FIRST_BACKOFF_MILLIS = 50;
 const MAX_BACKOFF_MILLIS = 2000;
+const TOO_LARGE_MILLIS = 30_000;
 const RENEW_RETRY_MILLIS = 5000;
 const ISSUE_MILLIS = 5000;
 const CLOSE_MILLIS = 1000;
@@ -231,7 +232,9 @@ export class Membership implements Closeable {
       await this.#replaceClient(undefined);
       if (this.#waitsForToken()) await this.#pause(undefined);
       else await this.#pause(backoff * (0.5 + randomFraction(this.#options.random) / 2));
-      backoff = Math.min(backoff * 2, MAX_BACKOFF_MILLIS);
+      // What is too large now is so for a while, and costs the server to find out.
+      const most = this.#lastLoss?.code === 'LIMIT_EXCEEDED' ? TOO_LARGE_MILLIS : MAX_BACKOFF_MILLIS;
+      backoff = Math.min(backoff * 2, most);
     }
   }
 
@@ -309,6 +312,7 @@ export class Membership implements Closeable {
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
     const renewal = this.#keepRenewed(client, identity, signal, () => ended.abort());
     const acknowledgements = new Acknowledgements(this.name, this.resources.held(), signal);
+    const assembly = new UpdateAssembly();
     let isSilent = false;
     const heartbeat = new Heartbeat(this.#options.clock, () => {
       isSilent = true;
@@ -317,9 +321,10 @@ export class Membership implements Closeable {
       void client.close();
     });
     try {
-      for await (const { update, pulse } of client.sync(acknowledgements, signal)) {
+      for await (const { update: part, pulse } of client.sync(acknowledgements, signal)) {
         if (heartbeat.hear(pulse)) this.#tellTrouble(heartbeat.trouble);
-        if (update === undefined || update.trustDomain !== this.name) continue;
+        const update = part?.trustDomain === this.name ? assembly.take(part) : undefined;
+        if (update === undefined) continue;
         const { unread, touched } = this.resources.apply(update);
         if (unread.length > 0) this.#options.log.error('resources not readable', { trustDomain: this.name, unread });
         acknowledgements.push(update.revision);

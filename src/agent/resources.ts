@@ -6,8 +6,8 @@ import {
   isSequenceText,
   type ResourceKind,
   stateDigest,
+  type WholeUpdate,
 } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { EntryIndex } from './entry-index.ts';
 
 /** A resource as the server sent it, and read once. */
@@ -46,7 +46,7 @@ export class Resources {
   }
 
   /** What is as it was stays the same object: nothing that was made of it is made again. */
-  apply(update: ResourceUpdate): Applied {
+  apply(update: WholeUpdate): Applied {
     const unread: string[] = [];
     const kinds = new Set<string>();
     const entries: EntryResource[] = [];
@@ -107,7 +107,7 @@ export class Resources {
   }
 
   /** What is held and not named by an update that is whole. */
-  #unnamed({ upserts }: ResourceUpdate): readonly Held[] {
+  #unnamed({ upserts }: WholeUpdate): readonly Held[] {
     const named = new Set(upserts.map(({ kind, key }) => placeOf(kind, key)));
     return [...this.#held].filter(([place]) => !named.has(place)).map(([, held]) => held);
   }

@@ -19,6 +19,14 @@ export const LIMITS = {
   bundleMapTrustDomains: { value: 1000, why: 'trust domains of one bundle map' },
   tokenBytes: { value: 8 * 1024, why: 'one JWT in a header or statement' },
   grpcMessageBytes: { value: 4 * 1024 * 1024, why: 'one gRPC message' },
+  operatorMessageBytes: {
+    value: 32 * 1024 * 1024,
+    why: "documents of one apply, and one answer that the command line reads, at the server's admin socket",
+  },
+  updateBytes: {
+    value: 128 * 1024 * 1024,
+    why: 'one update of what an agent or an enforcement point holds, all its parts together',
+  },
   questionBytes: {
     value: 64 * 1024,
     why: 'one request that brings nothing but a question: of the Workload API, of health, of reflection',

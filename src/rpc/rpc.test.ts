@@ -45,6 +45,7 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
           full: false,
           upserts: [],
           removals: [],
+          more: false,
         },
         pulse: undefined,
       };
@@ -107,7 +108,7 @@ test('streams go both ways and end with the fault of the server', () =>
     const client = createClient(AgentSyncDefinition, { socketPath: path });
     const requests = async function* (): AsyncGenerator<SyncRequest> {
       for (const revision of [1n, 2n, 13n])
-        yield { trustDomain: 'bank-a', protocolVersion: 1, revision, digest: Buffer.alloc(0) };
+        yield { trustDomain: 'bank-a', protocolVersion: 1, revision, digest: Buffer.alloc(0), takesParts: false };
     };
     const seen: bigint[] = [];
     await assert.rejects(

@@ -3,7 +3,7 @@ import type { WatchRequest } from '#wire/gen/hauberk_workload';
 /** The requests of one watch stream: an empty one to begin with, then each revision once it has been applied. */
 export class Acknowledgements implements AsyncIterable<WatchRequest> {
   readonly #signal: AbortSignal;
-  readonly #waiting: WatchRequest[] = [{ acknowledge: undefined }];
+  readonly #waiting: WatchRequest[] = [{ acknowledge: undefined, takesParts: true }];
   #wake: () => void = () => {};
 
   constructor(signal: AbortSignal) {
@@ -12,7 +12,7 @@ export class Acknowledgements implements AsyncIterable<WatchRequest> {
   }
 
   push(trustDomain: string, revision: bigint): void {
-    this.#waiting.push({ acknowledge: { trustDomain, revision } });
+    this.#waiting.push({ acknowledge: { trustDomain, revision }, takesParts: true });
     this.#wake();
   }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { SpiffeId } from '#spiffe';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import type { WholeUpdate } from '#wire';
 import { Acknowledgements } from './acknowledgements.ts';
 import { Enforcement } from './enforcement.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -11,7 +11,7 @@ import { serving } from './serve.harness.ts';
 
 type Sent = readonly [kind: string, key: string, body: object | string];
 
-const update = (sent: readonly Sent[], change: Partial<ResourceUpdate> = {}): ResourceUpdate => ({
+const update = (sent: readonly Sent[], change: Partial<WholeUpdate> = {}): WholeUpdate => ({
   ...{ trustDomain: 'bank-a', revision: 1n, full: true, removals: [] },
   upserts: sent.map(([kind, key, body]) => ({
     ...{ kind, key },

@@ -8,8 +8,8 @@ import {
   type RevocationKind,
   revocationKey,
   type ServiceResource,
+  type WholeUpdate,
 } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 import { FederationAllowances } from './federation-allowance.ts';
 import { Resources } from './resources.ts';
 
@@ -28,7 +28,7 @@ export class Enforcement {
   #allowances = new FederationAllowances([]);
 
   /** Policies are compiled when they change, not when they are asked. Throws when the update cannot be read: then nothing of it counts. */
-  apply(update: ResourceUpdate): void {
+  apply(update: WholeUpdate): void {
     const { trustDomain } = update;
     const isFirst = !this.#resources.has(trustDomain);
     const changed = this.#resources.apply(update);

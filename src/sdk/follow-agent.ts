@@ -1,5 +1,5 @@
-import type { Client } from '#wire';
-import type { EnforcementPointDefinition, WatchResponse } from '#wire/gen/hauberk_workload';
+import { type Client, UpdateAssembly, type WholeUpdate } from '#wire';
+import type { EnforcementPointDefinition } from '#wire/gen/hauberk_workload';
 import type { SpiffeWorkloadAPIDefinition } from '#wire/gen/workloadapi';
 import { Acknowledgements } from './acknowledgements.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -24,19 +24,22 @@ export function followAgent({ api, point, identity, enforced, failed }: Followed
     signal,
   );
   let acknowledgements: Acknowledgements | undefined;
-  const watch = async function* (): AsyncGenerator<WatchResponse> {
+  const watch = async function* (): AsyncGenerator<WholeUpdate> {
     const left = new AbortController();
+    const assembly = new UpdateAssembly();
     acknowledgements = new Acknowledgements(AbortSignal.any([signal, left.signal]));
     try {
-      yield* point.watch(acknowledgements, signal);
+      for await (const { update: part } of point.watch(acknowledgements, signal)) {
+        const update = part === undefined ? undefined : assembly.take(part);
+        if (update !== undefined) yield update;
+      }
     } finally {
       left.abort();
     }
   };
   void follow(
     watch,
-    ({ update }) => {
-      if (update === undefined) return;
+    (update) => {
       enforced.apply(update);
       acknowledgements?.push(update.trustDomain, update.revision);
     },

@@ -10,8 +10,8 @@ import type {
   RevocationResource,
   ServiceResource,
   TrustDomainResource,
+  WholeUpdate,
 } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
 
 /** The body of each kind. */
 export interface Bodies {
@@ -38,7 +38,7 @@ export class Resources {
   readonly #domains = new Map<string, Kinds>();
 
   /** Takes an update whole, or not at all when any of it is malformed; hands back the kinds of which something is other than before. */
-  apply({ trustDomain, full, upserts, removals }: ResourceUpdate): ReadonlySet<string> {
+  apply({ trustDomain, full, upserts, removals }: WholeUpdate): ReadonlySet<string> {
     const before: Kinds = this.#domains.get(trustDomain) ?? new Map();
     const after: Kinds = full ? new Map() : new Map([...before].map(([kind, known]) => [kind, new Map(known)]));
     for (const { kind, key, bodyJson } of upserts) {

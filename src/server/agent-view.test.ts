@@ -3,8 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ManualClock, systemRandom } from '#kernel';
 import { type AgentRecord, MemoryStore, Registry, type ResourceChange } from '#registry';
-import { stateDigest } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import { stateDigest, type WholeUpdate } from '#wire';
 import { AgentView } from './agent-view.ts';
 
 const SERVER = 'spiffe://bank-a/spire/server';
@@ -40,7 +39,7 @@ const gone = (kind: ResourceChange['kind'], key: string): ResourceChange => ({ k
 class Held {
   readonly resources = new Map<string, string>();
 
-  take(update: ResourceUpdate | undefined): readonly string[] {
+  take(update: WholeUpdate | undefined): readonly string[] {
     if (update === undefined) return [];
     if (update.full) this.resources.clear();
     for (const { kind, key, bodyJson } of update.upserts) this.resources.set(`${kind} ${key}`, bodyJson);
@@ -170,7 +169,7 @@ const claimOf = (held: Held, revision: number) => ({
     }),
   ),
 });
-const first = (registry: Registry, claim: Parameters<AgentView['first']>[0]): ResourceUpdate => {
+const first = (registry: Registry, claim: Parameters<AgentView['first']>[0]): WholeUpdate => {
   const view = new AgentView(registry, agent, () => undefined);
   const update = view.first(claim);
   view.close();

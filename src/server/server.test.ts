@@ -144,7 +144,7 @@ test('an agent attests, sees its entries and nobody else’s, and gets certifica
     const agent = await attest(house);
     const client = await dial(house, 'bank-a', agent);
     for await (const { update } of client.sync(
-      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) }),
+      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0), takesParts: false }),
     )) {
       const keys = (kind: string) => (update?.upserts ?? []).filter((one) => one.kind === kind).map(({ key }) => key);
       assert.equal(update?.full, true);
@@ -233,7 +233,7 @@ test('a change is pushed to the agent as a delta', () =>
     const client = await dial(house, 'bank-a', await attest(house));
     let updates = 0;
     for await (const { update } of client.sync(
-      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) }),
+      once({ trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0), takesParts: false }),
     )) {
       if (update === undefined) continue;
       if (++updates === 1)
@@ -399,8 +399,14 @@ test('the revision that an agent has acknowledged is shown while its stream is o
     const client = await dial(house, 'bank-a', agent);
     const applied = Promise.withResolvers<bigint>();
     async function* requests() {
-      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0) };
-      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: await applied.promise, digest: Buffer.alloc(0) };
+      yield { trustDomain: 'bank-a', protocolVersion: 1, revision: 0n, digest: Buffer.alloc(0), takesParts: false };
+      yield {
+        trustDomain: 'bank-a',
+        protocolVersion: 1,
+        revision: await applied.promise,
+        digest: Buffer.alloc(0),
+        takesParts: false,
+      };
       await new Promise(() => {});
     }
     const connected = async () => (await house.admin.status({})).trustDomains[0]?.connected ?? [];

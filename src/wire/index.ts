@@ -36,3 +36,4 @@ export {
 } from './sequence.ts';
 export { frameOf, shared } from './shared-message.ts';
 export { type DigestedResource, stateDigest } from './state-digest.ts';
+export { partsOf, UpdateAssembly, updateBytes, type WholeUpdate } from './update-parts.ts';

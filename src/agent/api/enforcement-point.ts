@@ -1,7 +1,12 @@
 import { Fault, faultCode } from '#kernel';
 import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
-import type { Handlers } from '#wire';
-import { EnforcementPointDefinition, type RegisterMinterRequest, type WatchRequest } from '#wire/gen/hauberk_workload';
+import { type Handlers, partsOf, type WholeUpdate } from '#wire';
+import {
+  EnforcementPointDefinition,
+  type RegisterMinterRequest,
+  type ResourceUpdate,
+  type WatchRequest,
+} from '#wire/gen/hauberk_workload';
 import type { AgentNode, Entitlement } from '../node.ts';
 import { stampReceipts } from '../receipt.ts';
 import { changes, ofEnforcement } from './changes.ts';
@@ -13,14 +18,16 @@ export function enforcementPoint(node: AgentNode): ServiceBinding<PeerCredential
   const handlers: Handlers<typeof EnforcementPointDefinition, PeerCredentials> = {
     watch: async function* (requests, context) {
       const watched = new Watched(node);
-      void takeAcknowledgements(requests, watched, () => node.pointsChanged());
+      const takesParts = takeRequests(requests, watched, () => node.pointsChanged());
       node.points.add(watched);
       const isConcerned = ofEnforcement(node, context.caller);
       try {
         for await (const _ of changes(node, node.options.clock, () => undefined, context.signal, isConcerned)) {
           const updates = watched.next(await node.entitled(context.caller));
           node.pointsChanged();
-          for (const update of updates) yield { caller: [...watched.caller], update };
+          const caller = [...watched.caller];
+          for (const update of updates)
+            for await (const part of inMessages(update, takesParts)) yield { caller, update: part };
         }
       } finally {
         node.points.delete(watched);
@@ -58,18 +65,39 @@ async function registerMinter(entitled: readonly Entitlement[], request: Registe
   throw refusal;
 }
 
-/** Keeps what the enforcement point says it has applied; reads on, so that the stream does not stall. */
+/** An update as who asked for it takes it, which is asked only of one that does not fit a message. Throws as `partsOf` does. */
+async function* inMessages(update: WholeUpdate, takesParts: Promise<boolean>): AsyncGenerator<ResourceUpdate> {
+  const [first] = partsOf(update);
+  if (first?.more === true && (await takesParts)) yield* partsOf(update);
+  else yield { ...update, more: false };
+}
+
+/**
+ * Keeps what the enforcement point says it has applied; reads on, so that the stream does not stall. Says when the first request has come whether
+ * it takes updates in parts.
+ */
+function takeRequests(requests: AsyncIterable<WatchRequest>, watched: Watched, taken: () => void): Promise<boolean> {
+  return new Promise((resolve) => {
+    void takeAcknowledgements(requests, watched, { taken, begun: ({ takesParts }) => resolve(takesParts) }).finally(
+      () => resolve(false),
+    );
+  });
+}
+
 async function takeAcknowledgements(
   requests: AsyncIterable<WatchRequest>,
   watched: Watched,
-  taken: () => void,
+  on: { readonly taken: () => void; readonly begun: (request: WatchRequest) => void },
 ): Promise<void> {
   try {
-    for await (const { acknowledge } of requests)
-      if (acknowledge !== undefined) {
-        watched.acknowledge(acknowledge.trustDomain, acknowledge.revision);
-        taken();
-      }
+    for await (const request of requests) {
+      // Later ones change nothing.
+      on.begun(request);
+      const { acknowledge } = request;
+      if (acknowledge === undefined) continue;
+      watched.acknowledge(acknowledge.trustDomain, acknowledge.revision);
+      on.taken();
+    }
   } catch {
     // The stream has ended; its other half notices too.
   }

@@ -1,5 +1,4 @@
-import type { ResourceKind } from '#wire';
-import type { ResourceUpdate } from '#wire/gen/hauberk_workload';
+import type { ResourceKind, WholeUpdate } from '#wire';
 import type { Membership } from '../membership.ts';
 import type { AgentNode, Entitlement } from '../node.ts';
 import type { Held } from '../resources.ts';
@@ -56,7 +55,7 @@ export class Watched {
   }
 
   /** What has changed for this caller: everything at first and when its identities change, an empty update for what concerns it no more. */
-  next(entitled: readonly Entitlement[]): readonly ResourceUpdate[] {
+  next(entitled: readonly Entitlement[]): readonly WholeUpdate[] {
     this.#caller = entitled.map(({ entry }) => entry.spiffeId);
     const concerned = concerning(this.#node, entitled);
     const names = new Set([...concerned.keys()].map(({ name }) => name));
@@ -65,7 +64,7 @@ export class Watched {
     return [...updates, ...gone];
   }
 
-  #update({ name, resources }: Membership, kinds: readonly ResourceKind[]): ResourceUpdate | undefined {
+  #update({ name, resources }: Membership, kinds: readonly ResourceKind[]): WholeUpdate | undefined {
     const caller = `${this.#caller.join(' ')} ${kinds.join(' ')}`;
     const before = this.#sent.get(name);
     const held = new Map(resources.select(kinds).map((one) => [`${one.kind}\n${one.key}`, one]));
@@ -84,7 +83,7 @@ export class Watched {
     };
   }
 
-  #emptied(trustDomain: string): ResourceUpdate {
+  #emptied(trustDomain: string): WholeUpdate {
     const revision = this.#sent.get(trustDomain)?.revision ?? 0n;
     this.#sent.delete(trustDomain);
     this.#applied.delete(trustDomain);

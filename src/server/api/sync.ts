@@ -3,7 +3,7 @@ import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { bindService, QUESTION, type ServiceBinding } from '#rpc';
 import { SpiffeId } from '#spiffe';
-import type { MinterResource, TrustDomainResource } from '#wire';
+import { type MinterResource, partsOf, type TrustDomainResource, type WholeUpdate } from '#wire';
 import {
   AgentSyncDefinition,
   type AttestNodeRequest,
@@ -12,6 +12,7 @@ import {
   type IssueJwtSvidsResponse_Result,
   type IssueX509SvidsResponse_Result,
   type SyncRequest,
+  type SyncResponse,
 } from '#wire/gen/hauberk_sync';
 import { assertTrustDomain, currentAgent, type SyncCaller } from '../access.ts';
 import { AgentView } from '../agent-view.ts';
@@ -21,6 +22,7 @@ import { type IssueResult, issueJwtSvids, issueWitSvids, issueX509Svids, type To
 import type { AgentSvid } from '../nodes.ts';
 import { Pulses } from '../pulses.ts';
 import { registerMinter } from '../register-minter.ts';
+import type { SharedUpdates } from '../shared-updates.ts';
 import type { RateLimiter } from '../spire/rate-limiter.ts';
 import type { State } from '../state.ts';
 import type { AgentStream } from '../streams.ts';
@@ -158,7 +160,7 @@ async function* sync(
   requests: AsyncIterable<SyncRequest>,
   signal: AbortSignal,
   agentOf: (named: string) => Promise<AgentRecord>,
-) {
+): AsyncGenerator<SyncResponse, void, undefined> {
   const iterator = requests[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done === true) return;
@@ -172,11 +174,15 @@ async function* sync(
   const view = new AgentView(state.registry, agent, () => stream.stir());
   const pulses = new Pulses(state.options.clock, state.health, hosted, () => wake());
   signal.addEventListener('abort', () => wake(), { once: true });
+  const { updates } = state.streams;
+  const send = first.value.takesParts
+    ? (update: WholeUpdate) => inParts(update, updates, pulses)
+    : (update: WholeUpdate) => [updates.responseOf({ ...update, more: false })];
   try {
-    yield { update: view.first(first.value), pulse: undefined };
+    yield* send(view.first(first.value));
     while (!signal.aborted) {
       const update = view.next();
-      if (update !== undefined) yield state.streams.updates.responseOf(update);
+      if (update !== undefined) yield* send(update);
       const pulse = pulses.next();
       if (pulse !== undefined) yield { update: undefined, pulse };
       else if (update === undefined) await new Promise<void>((resolve) => (wake = resolve));
@@ -185,6 +191,15 @@ async function* sync(
     await pulses.close();
     view.close();
     stream.close();
+  }
+}
+
+/** Each part is made when the one before has been taken off our hands: an agent that reads slowly has one of them waiting for it. */
+function* inParts(update: WholeUpdate, updates: SharedUpdates, pulses: Pulses): Generator<SyncResponse> {
+  for (const part of partsOf(update)) {
+    yield updates.responseOf(part);
+    const pulse = part.more ? pulses.next() : undefined;
+    if (pulse !== undefined) yield { update: undefined, pulse };
   }
 }
 

@@ -83,6 +83,8 @@ export interface SyncRequest {
    * that this is it, sends what has changed since; else, and without a digest, everything.
    */
   digest: Uint8Array;
+  /** First message: updates may come in parts (`ResourceUpdate.more`). */
+  takesParts: boolean;
 }
 
 export interface SyncResponse {
@@ -91,7 +93,7 @@ export interface SyncResponse {
   pulse: Pulse | undefined;
 }
 
-/** After the first update, every two seconds, and at once when it changes: a stream that had one and falls silent is dead. */
+/** After the first update or part, every two seconds, and at once when it changes: a stream that had one and falls silent is dead. */
 export interface Pulse {
   canIssue: boolean;
   /** Reason code and sentence; empty while it can. */
@@ -762,7 +764,7 @@ export const RenewResponse: MessageFns<RenewResponse> = {
 };
 
 function createBaseSyncRequest(): SyncRequest {
-  return { trustDomain: "", protocolVersion: 0, revision: 0n, digest: new Uint8Array(0) };
+  return { trustDomain: "", protocolVersion: 0, revision: 0n, digest: new Uint8Array(0), takesParts: false };
 }
 
 export const SyncRequest: MessageFns<SyncRequest> = {
@@ -781,6 +783,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     }
     if (message.digest.length !== 0) {
       writer.uint32(34).bytes(message.digest);
+    }
+    if (message.takesParts !== false) {
+      writer.uint32(40).bool(message.takesParts);
     }
     return writer;
   },
@@ -828,6 +833,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             }
 
             message.digest = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.takesParts = reader.bool();
             continue;
           }
         }

@@ -18,7 +18,11 @@ export const protobufFileName = "hauberk_workload.proto";
 
 export interface WatchRequest {
   /** Absent in the first message of a stream. */
-  acknowledge: Acknowledgement | undefined;
+  acknowledge:
+    | Acknowledgement
+    | undefined;
+  /** First message: updates may come in parts. */
+  takesParts: boolean;
 }
 
 export interface Acknowledgement {
@@ -40,6 +44,12 @@ export interface ResourceUpdate {
   full: boolean;
   upserts: Resource[];
   removals: ResourceKey[];
+  /**
+   * True: this is a part of an update that does not fit one message, and the next update of the stream is another part of it, of the same trust
+   * domain, revision and `full`. Parts are applied together when the last has come (the first without `more`), and acknowledged once. Sent only to
+   * who takes parts.
+   */
+  more: boolean;
 }
 
 export interface Resource {
@@ -80,13 +90,16 @@ export interface RegisterMinterResponse {
 }
 
 function createBaseWatchRequest(): WatchRequest {
-  return { acknowledge: undefined };
+  return { acknowledge: undefined, takesParts: false };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.acknowledge !== undefined) {
       Acknowledgement.encode(message.acknowledge, writer.uint32(10).fork()).join();
+    }
+    if (message.takesParts !== false) {
+      writer.uint32(16).bool(message.takesParts);
     }
     return writer;
   },
@@ -110,6 +123,14 @@ export const WatchRequest: MessageFns<WatchRequest> = {
             }
 
             message.acknowledge = Acknowledgement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.takesParts = reader.bool();
             continue;
           }
         }
@@ -243,7 +264,7 @@ export const WatchResponse: MessageFns<WatchResponse> = {
 };
 
 function createBaseResourceUpdate(): ResourceUpdate {
-  return { trustDomain: "", revision: 0n, full: false, upserts: [], removals: [] };
+  return { trustDomain: "", revision: 0n, full: false, upserts: [], removals: [], more: false };
 }
 
 export const ResourceUpdate: MessageFns<ResourceUpdate> = {
@@ -265,6 +286,9 @@ export const ResourceUpdate: MessageFns<ResourceUpdate> = {
     }
     for (const v of message.removals) {
       ResourceKey.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(48).bool(message.more);
     }
     return writer;
   },
@@ -320,6 +344,14 @@ export const ResourceUpdate: MessageFns<ResourceUpdate> = {
             }
 
             message.removals.push(ResourceKey.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.more = reader.bool();
             continue;
           }
         }
