@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -37,6 +37,20 @@ async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+test('a journal that cannot be written anew loses nothing: neither to a look whether the disk takes anything nor to a line that was cut off', () =>
+  withPath(async (path) => {
+    const kept = ['\u00e4\u00f6\u00fc', '2'].map((id) => receipt(id));
+    new ReceiptJournal(path, silentLog).append(kept.slice(0, 1));
+    appendFileSync(path, '{"id":"cut off');
+    mkdirSync(`${path}.new`);
+    const journal = new ReceiptJournal(path, silentLog);
+    journal.load('bank-a');
+    journal.assertWritable();
+    journal.append(kept.slice(1));
+    journal.close();
+    assert.deepEqual(new ReceiptJournal(path, silentLog).load('bank-a'), kept);
+  }));
 
 test('receipts that the server did not confirm are sent by the next process, once, and the file is empty then', () =>
   withPath(async (path) => {

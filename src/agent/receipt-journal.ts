@@ -6,6 +6,7 @@ import { readStamped, type StampedReceipt } from './receipt.ts';
 
 /** A journal that holds this much of what is confirmed already is written anew. */
 const COMPACT_BYTES = 8 * 1024 * 1024;
+const LINE_FEED = 0x0a;
 
 /**
  * One trust domain's receipts on disk until the server has confirmed them: JSON lines, one a receipt, mode 0600. What was added survives the
@@ -16,18 +17,22 @@ export class ReceiptJournal {
   readonly #log: Log;
   #file: number;
   #bytes: number;
+  /** Ends a line that was cut off, where it still stands before what comes. */
+  #lead: '' | '\n' = '';
 
   constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
     makeDataDirectory(dirname(path));
     this.#file = openSync(path, 'a', 0o600);
-    this.#bytes = this.#read().length;
+    const there = readFileSync(path);
+    this.#bytes = there.length;
+    if (there.length > 0 && there.at(-1) !== LINE_FEED) this.#lead = '\n';
   }
 
   /** What an earlier process left here. A line that was cut off, or is no receipt of the trust domain, is left out. */
   load(trustDomain: string): readonly StampedReceipt[] {
-    const lines = this.#read()
+    const lines = readFileSync(this.#path, 'utf8')
       .split('\n')
       .filter((line) => line !== '');
     const receipts = lines.flatMap((line) => readStamped(line, trustDomain) ?? []);
@@ -40,7 +45,8 @@ export class ReceiptJournal {
 
   /** Throws `RECEIPTS_NOT_KEPT` when they cannot be written: the disk is full, or gone. */
   append(receipts: readonly StampedReceipt[]): void {
-    this.#write(Buffer.from(receipts.map(({ json }) => `${json}\n`).join('')));
+    this.#write(Buffer.from(this.#lead + receipts.map(({ json }) => `${json}\n`).join('')));
+    this.#lead = '';
   }
 
   /** Writes what says nothing and takes it back. Throws as `append`. */
@@ -72,15 +78,12 @@ export class ReceiptJournal {
     }
   }
 
-  #read(): string {
-    return readFileSync(this.#path, 'utf8');
-  }
-
   #cutTo(bytes: number): void {
     try {
       ftruncateSync(this.#file, bytes);
       this.#bytes = bytes;
     } catch (error) {
+      this.#lead = '\n';
       this.#log.error('receipts on disk not cut', { error });
     }
   }
@@ -93,6 +96,7 @@ export class ReceiptJournal {
       closeSync(this.#file);
       this.#file = openSync(this.#path, 'a', 0o600);
       this.#bytes = Buffer.byteLength(text);
+      this.#lead = '';
     } catch (error) {
       this.#log.error('receipts on disk not written anew', { error });
     }
