@@ -5,6 +5,7 @@ export { isJsonObject, type JsonObject, type JsonOptions, type JsonValue, readJs
 export { type Closeable, Lifecycle } from './lifecycle.ts';
 export { LIMITS } from './limits.ts';
 export { createLog, type Log, type LogFields, type LogLevel, type LogOptions, LogThreshold, silentLog } from './log.ts';
+export { pause } from './pause.ts';
 export { pooledRandom } from './pooled-random.ts';
 export { type Random, randomBase64url, randomFraction, randomHex, systemRandom } from './random.ts';
 export { type ProcessContext, type ProcessOptions, runProcess } from './run-process.ts';

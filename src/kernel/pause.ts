@@ -1,4 +1,4 @@
-import type { Clock } from '#kernel';
+import type { Clock } from './clock.ts';
 
 /** Waits, until the signal ends it. */
 export function pause(clock: Clock, millis: number, signal: AbortSignal): Promise<void> {

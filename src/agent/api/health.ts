@@ -1,7 +1,7 @@
+import { pause } from '#kernel';
 import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Status } from '#wire/gen/health';
 import type { AgentNode } from '../node.ts';
-import { pause } from './pause.ts';
 
 const POLL_MILLIS = 1000;
 

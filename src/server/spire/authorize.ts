@@ -1,6 +1,7 @@
 import { Fault, isFault } from '#kernel';
 import type { AgentRecord } from '#registry';
 import type { VerifiedX509Svid } from '#spiffe';
+import { operator } from '../api/operator.ts';
 import type { PeerVerification } from '../peer-verification.ts';
 import type { State } from '../state.ts';
 import { accessOf, type CallerClass } from './access.ts';
@@ -33,9 +34,8 @@ export async function authorize(
   const allow = accessOf(service, method)?.allow ?? [];
   const { trustDomain } = caller;
   if (caller.kind === 'local') {
-    const { uid, pid } = caller.credentials;
     if (!allow.includes('local') && !allow.includes('any')) throw refused();
-    return { trustDomain, as: 'local', by: `operator uid ${uid} pid ${pid}`, address: undefined, agent: undefined };
+    return { trustDomain, as: 'local', by: operator(caller.credentials), address: undefined, agent: undefined };
   }
   const anonymous = { trustDomain, by: caller.address, address: caller.address, agent: undefined };
   if (caller.peer === undefined) {

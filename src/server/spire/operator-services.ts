@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { type Clock, Fault } from '#kernel';
+import { Fault, pause } from '#kernel';
 import { loggerHandlers, type ServiceBinding } from '#rpc';
 import { HealthDefinition, HealthCheckResponse_ServingStatus as Serving } from '#wire/gen/health';
 import { DebugDefinition } from '#wire/gen/spire/api/server/debug';
@@ -36,22 +36,9 @@ function healthService(gate: Gate): ServiceBinding<SpireCaller> {
         const status = await statusOf(trustDomain, service);
         if (status !== last) yield { status };
         last = status;
-        await pause(clock, signal);
+        await pause(clock, WATCH_MILLIS, signal);
       }
     },
-  });
-}
-
-function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = clock.after(WATCH_MILLIS, () => done());
-    const done = (): void => {
-      timer.cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
   });
 }
 
