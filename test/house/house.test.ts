@@ -94,6 +94,17 @@ test('every room has an index and a README of at most 40 lines', () => {
   }
 });
 
+test('every decision record has a number of its own, and says it', () => {
+  const records = readdirSync(join(root, 'docs', 'adr')).toSorted();
+  assert.deepEqual(
+    records.map(
+      (file) =>
+        `${file.slice(0, 4)} ${/^# ADR (\d+): /.exec(readFileSync(join(root, 'docs', 'adr', file), 'utf8'))?.[1]}`,
+    ),
+    records.map((_, at) => `${`${at + 1}`.padStart(4, '0')} ${at + 1}`),
+  );
+});
+
 test('every code that a fault is made with is registered', () => {
   const unknown: string[] = [];
   for (const file of globSync('src/**/*.ts', { cwd: root })) {
