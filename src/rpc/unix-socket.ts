@@ -34,7 +34,11 @@ export async function listenUnix(path: string, mode: number, onConnection: (sock
 function assertNobodyReplaces(path: string): void {
   const { mode } = statSync(dirname(path));
   if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0)
-    throw new Fault('DIRECTORY_UNWRITABLE', `everybody may replace a socket at ${path}`, { details: { path } });
+    throw new Fault(
+      'DIRECTORY_UNWRITABLE',
+      `everybody may write to the directory of ${path} and replace the socket: name one below it`,
+      { details: { path } },
+    );
 }
 
 function listen(server: Server, path: string, mode: number): Promise<void> {

@@ -25,14 +25,22 @@ export function makeDataDirectory(directory: string): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const stats = statSync(directory);
     assertOwn(directory, stats);
-    if ((stats.mode & 0o022) !== 0) throw new Fault('DIRECTORY_UNWRITABLE', `others may write to ${directory}`);
+    if ((stats.mode & 0o022) !== 0)
+      throw new Fault(
+        'DIRECTORY_UNWRITABLE',
+        `others may write to ${directory}: name a directory below it, or take the right from them`,
+      );
   } catch (cause) {
     throw isFault(cause) ? cause : unwritable(directory, cause);
   }
 }
 
 function assertOwn(path: string, { uid }: Stats): void {
-  if (!isOwn(uid)) throw new Fault('DIRECTORY_UNWRITABLE', `${path} belongs to another user`);
+  if (!isOwn(uid))
+    throw new Fault(
+      'DIRECTORY_UNWRITABLE',
+      `${path} belongs to uid ${uid}, and this process is uid ${process.geteuid?.()}`,
+    );
 }
 
 /** This process's user, and root, who may do everything anyway. */
