@@ -32,6 +32,7 @@ for (const [what, change] of [
   ['a code that is not registered', { code: 'CONSTRUCTOR' }],
   ['a time that is none', { startedAt: 'yesterday' }],
   ['a duration that is no number', { durationUs: '1' }],
+  ['a peer that is no text', { peer: { toString: 1 } }],
   ['a trust domain in which the reporter has no identity', { trustDomain: 'bank-b' }],
   ["the registry's kind", { kind: 'registry' }],
   ["the authority's kind", { kind: 'identity' }],

@@ -1,14 +1,8 @@
-import { isReasonCode, isSpan, isTxn, type Receipt } from '#chain';
+import { parseReportedReceipt, type Receipt, type ReceiptKind } from '#chain';
 import { Fault, LIMITS } from '#kernel';
 
 /** What enforcement points report. The other kinds are the agent's and the server's own word. */
-const REPORTED_KINDS: ReadonlySet<unknown> = new Set<Receipt['kind']>([
-  'edge',
-  'login',
-  'service',
-  'guard',
-  'database',
-]);
+const REPORTED_KINDS = new Set<ReceiptKind>(['edge', 'login', 'service', 'guard', 'database']);
 
 /** A receipt on its way to the server: checked, stamped, encoded once. */
 export interface StampedReceipt {
@@ -30,8 +24,7 @@ export function stampReceipts(
   if (receiptsJson.length > LIMITS.receiptBatch.value)
     throw new Fault('LIMIT_EXCEEDED', 'too many receipts in one report');
   return receiptsJson.map((json) => {
-    if (Buffer.byteLength(json) > LIMITS.receiptBytes.value) throw tooLarge();
-    const receipt = parseReceipt(json);
+    const receipt = parseReportedReceipt(json, REPORTED_KINDS);
     if (!trustDomains.includes(receipt.trustDomain))
       throw new Fault('ARGUMENT_INVALID', "a receipt is of one of the reporter's trust domains");
     return encodeReceipt({ ...receipt, via });
@@ -56,40 +49,6 @@ export function readStamped(json: string, trustDomain: string): StampedReceipt |
     return typeof id === 'string' && its === trustDomain ? { id, trustDomain, json, bytes } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function parseReceipt(json: string): Receipt {
-  const value = readJson(json);
-  if (!isReported(value))
-    throw new Fault('ARGUMENT_INVALID', 'a receipt is malformed or of a kind that is not reported');
-  return value;
-}
-
-function isReported(value: unknown): value is Receipt {
-  if (typeof value !== 'object' || value === null) return false;
-  const receipt: Partial<Record<keyof Receipt, unknown>> = value;
-  return (
-    typeof receipt.id === 'string' &&
-    /^[0-9a-f]{32}$/.test(receipt.id) &&
-    isTxn(receipt.txn) &&
-    isSpan(receipt.span) &&
-    (receipt.effect === 'allow' || receipt.effect === 'deny') &&
-    REPORTED_KINDS.has(receipt.kind) &&
-    typeof receipt.trustDomain === 'string' &&
-    typeof receipt.startedAt === 'string' &&
-    !Number.isNaN(Date.parse(receipt.startedAt)) &&
-    typeof receipt.durationUs === 'number' &&
-    typeof receipt.code === 'string' &&
-    isReasonCode(receipt.code)
-  );
-}
-
-function readJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new Fault('ARGUMENT_INVALID', 'a receipt is not JSON', { cause });
   }
 }
 

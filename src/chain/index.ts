@@ -7,5 +7,6 @@ export {
   reasonCode,
 } from './reason-codes.ts';
 export type { Receipt, ReceiptKind } from './receipt.ts';
+export { parseReportedReceipt } from './reported-receipt.ts';
 export type { RequestAuthority, UserAuthority } from './request-authority.ts';
 export { formatTraceparent, isSpan, isTxn, newLink, newSpan, newTxn, parentSpanOf, type Txn } from './txn.ts';

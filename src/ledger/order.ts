@@ -15,11 +15,15 @@ export function orderLinks(receipts: readonly Receipt[]): readonly Receipt[] {
   }
   const ordered: Receipt[] = [];
   const seen = new Set<Receipt>();
-  const visit = (receipt: Receipt): void => {
-    if (seen.has(receipt)) return;
-    seen.add(receipt);
-    ordered.push(receipt);
-    for (const child of (children.get(receipt.span) ?? []).sort(byStart)) visit(child);
+  // Not by recursion: whoever reports makes the chain as deep as it likes.
+  const visit = (root: Receipt): void => {
+    const next = [root];
+    for (let receipt = next.pop(); receipt !== undefined; receipt = next.pop()) {
+      if (seen.has(receipt)) continue;
+      seen.add(receipt);
+      ordered.push(receipt);
+      next.push(...(children.get(receipt.span) ?? []).sort(byStart).reverse());
+    }
   };
   for (const root of roots.sort(byStart)) visit(root);
   // Spans that name each other in a circle have no root; they come last rather than get lost.

@@ -25,13 +25,13 @@ export function factsOf(broken: Receipt, registry: Registry): readonly string[] 
 
 function nearestEntries({ detail }: Receipt, registry: Registry): readonly string[] {
   const selectors = detail?.selectors;
-  const seen = new Set(Array.isArray(selectors) ? selectors.map(String) : []);
+  const seen = new Set(Array.isArray(selectors) ? selectors.filter((one) => typeof one === 'string') : []);
   const scored = registry.list<EntryResource>('Entry').map(({ body }) => {
     const missing = body.selectors.filter((selector) => !seen.has(selector));
     return { id: body.spiffeId, missing, matched: body.selectors.length - missing.length };
   });
   scored.sort((a, b) => a.missing.length - b.missing.length || b.matched - a.matched);
-  const pid = detail?.pid === undefined ? '' : ` of process ${String(detail.pid)}`;
+  const pid = typeof detail?.pid === 'number' ? ` of process ${detail.pid}` : '';
   return [
     `selectors seen${pid}: ${[...seen].join(' ')}`,
     ...scored.slice(0, 3).map(({ id, missing }) => `nearest entry: ${id} (missing ${missing.join(' ')})`),
@@ -107,6 +107,8 @@ function audience({ detail }: Receipt): readonly string[] {
   return [`audience of the token: ${detail.audience}; here it has to be ${detail.expected}`];
 }
 
+/** A reporter's number may be no time at all. */
 function time(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString().replace('.000Z', 'Z');
 }

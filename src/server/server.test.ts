@@ -448,6 +448,8 @@ test('an agent cannot report what only the server records, an unknown code, anot
       { code: 'NO_SUCH_CODE' },
       { code: 'toString' },
       { trustDomain: 'bank-b' },
+      { peer: { toString: 1 } },
+      { durationUs: 'long' },
     ])
       await assert.rejects(report(sound, { ...sound, ...forged }), (error) => faultCode(error) === 'ARGUMENT_INVALID');
     await assert.rejects(
@@ -459,6 +461,32 @@ test('an agent cannot report what only the server records, an unknown code, anot
     const { receiptsJson, explanation } = await house.admin.why({ id: sound.txn });
     assert.equal(receiptsJson.length, 1);
     assert.match(explanation.join(), /POLICY_NO_POLICY/);
+    await client.close();
+  }));
+
+test('attack: the details of a reported receipt are no words of ours, and stop nobody from reading its transaction', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const hostile = { toString: 1, valueOf: 1 };
+    for (const [index, [code, detail]] of Object.entries({
+      IDENTITY_NO_ENTRY: { selectors: [hostile, 'unix:uid:1'], pid: hostile },
+      TOKEN_EXPIRED: { now: 1e300, ended: -1e300 },
+      MINTER_UNKNOWN: { kid: hostile, now: 1e300, begins: 1e300 },
+    }).entries()) {
+      const id = `${index + 1}`.repeat(32);
+      const receipt = {
+        id,
+        txn: id,
+        span: id.slice(16),
+        kind: 'workload-api',
+        trustDomain: 'bank-a',
+        effect: 'deny',
+        code,
+      };
+      const json = JSON.stringify({ ...receipt, startedAt: '2026-01-01T00:00:00.000Z', durationUs: 1, detail });
+      await client.reportReceipts({ trustDomain: 'bank-a', receiptsJson: [json] });
+      assert.match((await house.admin.why({ id })).explanation.join(), new RegExp(code));
+    }
     await client.close();
   }));
 

@@ -1,4 +1,4 @@
-import { isReasonCode, type Receipt } from '#chain';
+import { parseReportedReceipt, type Receipt, type ReceiptKind } from '#chain';
 import { Fault, LIMITS } from '#kernel';
 import type { AgentRecord } from '#registry';
 import { bindService, QUESTION, type ServiceBinding } from '#rpc';
@@ -239,48 +239,12 @@ function assertVersion(version: number): void {
   }
 }
 
-/** A receipt as reported: what it is found and filed by is checked, the rest is the reporter's word under the agent's `via`. */
+/** A receipt as reported: the reporter's word under the agent's `via`. */
 function parseReceipt(json: string, trustDomain: string): Receipt {
-  if (Buffer.byteLength(json) > LIMITS.receiptBytes.value)
-    throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
-  const value = readJson(json);
-  if (!isReceiptShape(value) || value.trustDomain !== trustDomain)
-    throw new Fault('ARGUMENT_INVALID', 'a receipt is malformed or of another trust domain');
-  return value;
-}
-
-function readJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new Fault('ARGUMENT_INVALID', 'a receipt is not JSON', { cause });
-  }
+  const receipt = parseReportedReceipt(json, REPORTED_KINDS);
+  if (receipt.trustDomain !== trustDomain) throw new Fault('ARGUMENT_INVALID', 'a receipt is of another trust domain');
+  return receipt;
 }
 
 /** What nodes report. The other kinds are the server's own word: an agent that could report them could forge its records. */
-const REPORTED_KINDS: ReadonlySet<unknown> = new Set<Receipt['kind']>([
-  'edge',
-  'login',
-  'service',
-  'guard',
-  'database',
-  'workload-api',
-]);
-
-function isReceiptShape(value: unknown): value is Receipt {
-  if (typeof value !== 'object' || value === null) return false;
-  const receipt = value as Partial<Record<keyof Receipt, unknown>>;
-  const hex = (text: unknown, length: number): boolean =>
-    typeof text === 'string' && text.length === length && /^[0-9a-f]+$/.test(text);
-  const ids = hex(receipt.id, 32) && hex(receipt.txn, 32) && hex(receipt.span, 16);
-  const effect = receipt.effect === 'allow' || receipt.effect === 'deny';
-  return (
-    ids &&
-    effect &&
-    REPORTED_KINDS.has(receipt.kind) &&
-    typeof receipt.trustDomain === 'string' &&
-    typeof receipt.startedAt === 'string' &&
-    typeof receipt.code === 'string' &&
-    isReasonCode(receipt.code)
-  );
-}
+const REPORTED_KINDS = new Set<ReceiptKind>(['edge', 'login', 'service', 'guard', 'database', 'workload-api']);

@@ -266,3 +266,13 @@ test('spans that name each other in a circle are not lost', () => {
   const two = receipt('2', { parentSpan: '1'.padStart(16, '0') });
   assert.equal(orderLinks([one, two]).length, 2);
 });
+
+test('attack: a chain of any depth is put in order', () => {
+  const span = (index: number): string => index.toString(16).padStart(16, '0');
+  const links = Array.from({ length: 50_000 }, (_, index) => ({
+    ...receipt('a'),
+    span: span(index + 1),
+    ...(index === 0 ? {} : { parentSpan: span(index) }),
+  }));
+  assert.deepEqual(orderLinks(links.toReversed()), links);
+});
