@@ -105,6 +105,24 @@ test('every decision record has a number of its own, and says it', () => {
   );
 });
 
+test('every place of the sources that a page of docs names is there; a tutorial’s reader makes some', () => {
+  const pages = globSync('{docs/**/*.md,src/*/README.md,*.md}', { cwd: root }).filter(
+    (page) => !page.includes('tutorials'),
+  );
+  const named = pages.flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8');
+    return [...text.matchAll(/`((?:src|test|examples|scripts|bench)\/[\w./*{},-]+)`/g)].map(([, place = '']) => ({
+      page,
+      place,
+    }));
+  });
+  assert.ok(named.length > 50);
+  assert.deepEqual(
+    named.filter(({ place }) => globSync(place, { cwd: root }).length === 0),
+    [],
+  );
+});
+
 test('every code that a fault is made with is registered', () => {
   const unknown: string[] = [];
   for (const file of globSync('src/**/*.ts', { cwd: root })) {
