@@ -71,7 +71,7 @@ export function toResource(document: Document): Converted {
       return { kind: 'CedarPolicy', ...(owner === undefined ? {} : { trustDomain: owner }), key: name, body };
     }
     default:
-      throw new Fault('ARGUMENT_INVALID', `a document of kind ${document.kind} does not belong to the registry`);
+      throw new Fault('ARGUMENT_INVALID', `one of kind ${document.kind}, which "hauberk up" reads from its own files`);
   }
 }
 
@@ -145,7 +145,7 @@ function service({ metadata, spec }: ServiceDocument): Converted {
   const key = `${metadata.namespace}/${metadata.name}`;
   const endpoints = spec.endpoints.map(({ host, port }) => {
     if (port === 'auto')
-      throw new Fault('ARGUMENT_INVALID', `service ${key}: port auto is filled in by hauberk up only`);
+      throw new Fault('ARGUMENT_INVALID', `the Service ${key} with port "auto", which "hauberk up" alone fills in`);
     return { host, port };
   });
   const { spiffeId, protocol, labels } = spec;

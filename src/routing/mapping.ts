@@ -98,12 +98,12 @@ export function injectedNames(routes: readonly Route[]): ReadonlySet<string> {
   return names;
 }
 
+const JWT_FIELDS = ['requireToken', 'audience', 'injectRequestHeaders'];
+
 function readJwt(spec: SpecReader): JwtDemand | undefined {
   const raw = spec.record('jwt');
   if (raw === undefined) return undefined;
-  for (const key of Object.keys(raw))
-    if (!['requireToken', 'audience', 'injectRequestHeaders'].includes(key))
-      spec.problem(`jwt.${key}`, 'no such field');
+  for (const key of Object.keys(raw)) if (!JWT_FIELDS.includes(key)) spec.unknown(`jwt.${key}`, JWT_FIELDS);
   const { requireToken = false, audience, injectRequestHeaders = [] } = raw;
   if (typeof requireToken !== 'boolean') spec.problem('jwt.requireToken', 'true or false');
   if (audience !== undefined && typeof audience !== 'string') spec.problem('jwt.audience', 'text');

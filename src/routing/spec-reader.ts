@@ -1,11 +1,19 @@
 import { Fault } from '#kernel';
 
+/** One field that is wrong, and the name that was most likely meant is among `known`. */
+export interface SpecProblem {
+  readonly path: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly known?: readonly string[];
+}
+
 /** Reads a document's spec field by field and collects every problem; a field that nobody read is a problem too. */
 export class SpecReader {
   readonly #name: string;
   readonly #spec: Readonly<Record<string, unknown>>;
   readonly #read = new Set<string>();
-  readonly #problems: string[] = [];
+  readonly #problems: SpecProblem[] = [];
 
   constructor(name: string, spec: unknown) {
     this.#name = name;
@@ -45,15 +53,24 @@ export class SpecReader {
   }
 
   problem(field: string, expected: string): void {
-    this.#problems.push(`${this.#name}: spec.${field}: expected ${expected}`);
+    const value = field.split('.').reduce<unknown>((above, part) => Object(above)[part], this.#spec);
+    this.#problems.push({ path: `spec.${field}`, expected, found: describe(value) });
+  }
+
+  /** A field that a document of this kind has not got. */
+  unknown(field: string, known: readonly string[]): void {
+    const name = field.split('.').at(-1) ?? field;
+    const found = `"${name}", which is not supported here`;
+    this.#problems.push({ path: `spec.${field}`, expected: `one of ${known.join(', ')}`, found, known });
   }
 
   /** Throws `CONFIG_INVALID` with everything that was wrong. */
   done(): void {
-    for (const field of Object.keys(this.#spec))
-      if (!this.#read.has(field)) this.problem(field, 'no such field; it is not supported here');
-    if (this.#problems.length > 0)
-      throw new Fault('CONFIG_INVALID', this.#problems.join('; '), { details: { problems: this.#problems } });
+    for (const field of Object.keys(this.#spec)) if (!this.#read.has(field)) this.unknown(field, [...this.#read]);
+    const problems = this.#problems;
+    if (problems.length === 0) return;
+    const sentences = problems.map(({ path, expected, found }) => `${path}: expected ${expected}, found ${found}`);
+    throw new Fault('CONFIG_INVALID', `${this.#name}: ${sentences.join('; ')}`, { details: { problems } });
   }
 
   #take<T>(field: string, expected: string, is: (value: unknown) => value is T): T | undefined {
@@ -68,4 +85,10 @@ export class SpecReader {
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The operator's own text, shortened. */
+function describe(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

@@ -79,3 +79,68 @@ spec:
     },
   );
 });
+
+const ENVIRONMENT = `apiVersion: hauberk.dev/v1
+kind: Environment
+metadata: { name: x }
+spec:
+  documents: [all.yaml]
+`;
+
+function planOf(documents: string) {
+  const place = mkdtempSync(join(directory, 'documents-'));
+  writeFileSync(join(place, 'hauberk.yaml'), ENVIRONMENT);
+  writeFileSync(join(place, 'all.yaml'), documents);
+  return readPlan(join(place, 'hauberk.yaml'), { check: false });
+}
+
+const mapping = (spec: string): string => `apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: { name: a, namespace: platform }
+spec:
+  prefix: /a/
+  service: https://a.bank-a
+  ${spec}
+`;
+
+test('a Mapping that the edge would refuse is refused with its line and the nearest field, before anything starts', () => {
+  assert.equal(planOf(mapping('rewrite: /')).routes.length, 1);
+  assert.equal(planOf(mapping(`host_rewrite: \${port.login}`)).routes.length, 1);
+  assert.throws(
+    () => planOf(mapping('rewrit: /')),
+    (error) =>
+      isFault(error) && /all\.yaml:7: spec\.rewrit: expected one of .*did you mean "rewrite"/.test(error.message),
+  );
+  assert.throws(
+    () => planOf(mapping('jwt: { requireTokn: true }')),
+    (error) => isFault(error) && /all\.yaml:7: spec\.jwt\.requireTokn: .*"requireToken"/.test(error.message),
+  );
+  assert.throws(
+    () => planOf(mapping('timeout_ms: 0')),
+    (error) => isFault(error) && /:7: spec\.timeout_ms: expected 1 to 3600000, found 0$/.test(error.message),
+  );
+});
+
+test('an AuthService that fails open is refused with its line', () => {
+  const authService = `apiVersion: getambassador.io/v3alpha1
+kind: AuthService
+metadata: { name: a, namespace: platform }
+spec: { auth_service: hauberk, failure_mode_allow: true }
+`;
+  assert.throws(
+    () => planOf(authService),
+    (error) => isFault(error) && /all\.yaml:4: spec\.failure_mode_allow: expected false/.test(error.message),
+  );
+});
+
+test('a Federation document is for the registry', () => {
+  const federation = `apiVersion: hauberk.dev/v1
+kind: Federation
+metadata: { name: partner.example, trustDomain: bank-a }
+spec: { bundleEndpointUrl: "https://partner.example/", bundleEndpointProfile: { type: https_web } }
+`;
+  assert.deepEqual(
+    planOf(federation).documents.map(({ document }) => document.kind),
+    ['Federation'],
+  );
+});

@@ -9,6 +9,7 @@ import {
 } from '#config';
 import { Fault } from '#kernel';
 import { checkReferences } from './check-references.ts';
+import { checkRoutes } from './check-routes.ts';
 
 export type ProcessSpec = EnvironmentDocument['spec']['processes'][number];
 
@@ -39,6 +40,8 @@ export function readPlan(path: string, options: { readonly check: boolean }): Pl
   const own = [...listOf(spec.edge?.documents), ...listOf(spec.gate?.documents)];
   const loaded = loadDocuments([...names, ...own].map((name) => join(directory, name)));
   checkReferences(written, spec, loaded, options.check);
+  const routes = loaded.filter(({ document }) => document.kind === 'Mapping' || document.kind === 'AuthService');
+  checkRoutes(routes);
   const edge = find(loaded, 'Edge');
   const gate = find(loaded, 'Gate');
   return {
@@ -48,7 +51,7 @@ export function readPlan(path: string, options: { readonly check: boolean }): Pl
     spec,
     processes: [...spec.processes, ...(extra?.processes ?? [])],
     documents: loaded.filter(({ document }) => REGISTRY.has(document.kind)),
-    routes: loaded.filter(({ document }) => document.kind === 'Mapping' || document.kind === 'AuthService'),
+    routes,
     trustDomains: loaded.flatMap(({ document }) => (document.kind === 'TrustDomain' ? [document.metadata.name] : [])),
     ...(edge?.document.kind === 'Edge' ? { edge: { loaded: edge, document: edge.document } } : {}),
     ...(gate?.document.kind === 'Gate' ? { gate: { loaded: gate, document: gate.document } } : {}),
@@ -58,6 +61,7 @@ export function readPlan(path: string, options: { readonly check: boolean }): Pl
 const REGISTRY: ReadonlySet<string> = new Set([
   'TrustDomain',
   'Entry',
+  'Federation',
   'Service',
   'CedarPolicy',
   'AuthorizationPolicy',

@@ -46,7 +46,7 @@ export const EDGES: Readonly<Record<string, readonly string[]>> = {
   agent: ['kernel', 'chain', 'x509', 'jws', 'spiffe', 'wire', 'rpc', 'attestation', 'plugins'],
   edge: ['kernel', 'chain', 'spiffe', 'jwt', 'wire', 'http', 'config', 'routing', 'sdk'],
   gate: ['kernel', 'chain', 'x509', 'spiffe', 'wire', 'sdk'],
-  up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'plugins'],
+  up: ['kernel', 'chain', 'spiffe', 'wire', 'rpc', 'config', 'routing', 'plugins'],
   cli: ['kernel', 'chain', 'spiffe', 'wire', 'config', 'up', 'server'],
 };
 
