@@ -1,3 +1,4 @@
+import { nearestEntries } from '#attestation';
 import type { Receipt } from '#chain';
 import type { Registry } from '#registry';
 import type { AuthorizationPolicyResource, EntryResource, MinterResource, ServiceResource } from '#wire';
@@ -6,7 +7,7 @@ import type { AuthorizationPolicyResource, EntryResource, MinterResource, Servic
 export function factsOf(broken: Receipt, registry: Registry): readonly string[] {
   switch (broken.code) {
     case 'IDENTITY_NO_ENTRY':
-      return nearestEntries(broken, registry);
+      return nearest(broken, registry);
     case 'POLICY_NO_POLICY':
     case 'POLICY_NO_RULE_MATCHES':
     case 'POLICY_DENIED':
@@ -23,18 +24,16 @@ export function factsOf(broken: Receipt, registry: Registry): readonly string[] 
   }
 }
 
-function nearestEntries({ detail }: Receipt, registry: Registry): readonly string[] {
+function nearest({ detail }: Receipt, registry: Registry): readonly string[] {
   const selectors = detail?.selectors;
   const seen = new Set(Array.isArray(selectors) ? selectors.filter((one) => typeof one === 'string') : []);
-  const scored = registry.list<EntryResource>('Entry').map(({ body }) => {
-    const missing = body.selectors.filter((selector) => !seen.has(selector));
-    return { id: body.spiffeId, missing, matched: body.selectors.length - missing.length };
-  });
-  scored.sort((a, b) => a.missing.length - b.missing.length || b.matched - a.matched);
+  const entries = registry.list<EntryResource>('Entry').map(({ body }) => body);
   const pid = typeof detail?.pid === 'number' ? ` of process ${detail.pid}` : '';
   return [
     `selectors seen${pid}: ${[...seen].join(' ')}`,
-    ...scored.slice(0, 3).map(({ id, missing }) => `nearest entry: ${id} (missing ${missing.join(' ')})`),
+    ...nearestEntries(entries, seen, 3).map(
+      ({ entry, missing }) => `nearest entry: ${entry.spiffeId} (missing ${missing.join(' ')})`,
+    ),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { nearestEntries } from '#attestation';
 import { Fault } from '#kernel';
 import type { SupervisorAttestor } from '#plugins/workload-attestor/supervisor';
 import { bindService, type PeerCredentials, QUESTION, type ServiceBinding } from '#rpc';
@@ -72,15 +73,11 @@ function describe(membership: Membership, trouble: Fault | undefined) {
   };
 }
 
-/** The entries that the fewest selectors keep from matching. */
 function nearest(memberships: readonly Membership[], seen: ReadonlySet<string>) {
-  return memberships
-    .flatMap(({ resources }) => resources.entries())
-    .map(({ spiffeId, id, selectors }) => ({
-      spiffeId,
-      entryId: id,
-      missing: selectors.filter((selector) => !seen.has(selector)),
-    }))
-    .sort((a, b) => a.missing.length - b.missing.length)
-    .slice(0, MAX_NEAREST);
+  const entries = memberships.flatMap(({ resources }) => resources.entries());
+  return nearestEntries(entries, seen, MAX_NEAREST).map(({ entry: { spiffeId, id }, missing }) => ({
+    spiffeId,
+    entryId: id,
+    missing: [...missing],
+  }));
 }
