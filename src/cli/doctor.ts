@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -63,7 +63,8 @@ async function bundlesOf(admin: AdminClient, trustDomain: string) {
 }
 
 async function lookAt(what: string, path: string, mode: number): Promise<Check> {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
+  if (stats === 'refused') return { result: 'FAILED', what, found: `${path}: this user may not look there` };
   if (stats === undefined) return { result: 'FAILED', what, found: `${path} is not there` };
   if (!stats.isSocket()) return { result: 'FAILED', what, found: `${path} is no socket` };
   const found = `${path}, mode ${(stats.mode & 0o777).toString(8)}`;
@@ -72,6 +73,15 @@ async function lookAt(what: string, path: string, mode: number): Promise<Check> 
   return (await answers(path))
     ? { result: 'ok', what, found }
     : { result: 'FAILED', what, found: `nobody listens at ${path}` };
+}
+
+function statsOf(path: string): Stats | 'refused' | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (Object(error).code === 'EACCES') return 'refused';
+    throw error;
+  }
 }
 
 function answers(path: string): Promise<boolean> {

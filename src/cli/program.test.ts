@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -88,4 +88,25 @@ test('a socket that nobody listens on is a fault, not a stack trace', () => {
   const { status, stderr } = hauberk('why', 'x', '--socket', join(directory, 'none.sock'));
   assert.notEqual(status, 0);
   assert.equal(stderr.trim().split('\n').length, 1, stderr);
+});
+
+const asRoot = process.getuid?.() === 0 && 'root may read everything';
+
+test('a user who may not use the admin socket is told so, by every command and by doctor', { skip: asRoot }, () => {
+  const closed = join(directory, 'closed');
+  mkdirSync(closed);
+  chmodSync(closed, 0);
+  try {
+    const { status, stderr } = hauberk('status', '--socket', join(closed, 'admin.sock'), '--run-dir', closed);
+    assert.notEqual(status, 0);
+    assert.doesNotMatch(stderr, /\n {4}at /);
+    const listed = hauberk('entry', 'list', '--socket', join(closed, 'admin.sock'));
+    assert.equal(listed.status, 69);
+    assert.match(listed.stderr, /admin\.sock: this user may not connect to it\n$/);
+    const looked = hauberk('doctor', '--run-dir', closed);
+    assert.equal(looked.status, 69);
+    assert.match(looked.stdout, /FAILED .*admin\.sock: this user may not look there/);
+  } finally {
+    chmodSync(closed, 0o700);
+  }
 });

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { Fault } from '#kernel';
 import { connectSupervisor, type SupervisorClient, spawnChild } from '#up';
@@ -25,8 +25,7 @@ async function run(command: readonly string[], service: string, runDirectory: st
     cwd: process.cwd(),
     env: {
       ...stringsOf(process.env),
-      HAUBERK_SOCKET: join(runDirectory, 'agent', 'workload.sock'),
-      HAUBERK_SERVICE: service,
+      ...identityEnvironment(runDirectory, service),
     },
     stdout: 'inherit',
     stdin: 'inherit',
@@ -42,6 +41,12 @@ async function run(command: readonly string[], service: string, runDirectory: st
     await child.stop();
     await supervisor.close();
   }
+}
+
+/** `SPIFFE_ENDPOINT_SOCKET` is where any SPIFFE library looks (SPIFFE Workload Endpoint §4). */
+export function identityEnvironment(runDirectory: string, service: string): Readonly<Record<string, string>> {
+  const socket = resolve(runDirectory, 'agent', 'workload.sock');
+  return { HAUBERK_SOCKET: socket, SPIFFE_ENDPOINT_SOCKET: `unix://${socket}`, HAUBERK_SERVICE: service };
 }
 
 /** A program without an identity may be what is wanted, so it runs; that it has none should surprise nobody. */

@@ -35,8 +35,15 @@ export function dialUnix(path: string): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = connectNet({ path });
     socket.once('connect', () => resolve(socket));
-    socket.once('error', (cause) => reject(new Fault('UPSTREAM_UNAVAILABLE', `nothing answers at ${path}`, { cause })));
+    socket.once('error', (cause) =>
+      reject(new Fault('UPSTREAM_UNAVAILABLE', `nothing answers at ${path}${why(cause)}`, { cause })),
+    );
   });
+}
+
+function why(cause: Error): string {
+  const mayNot = 'code' in cause && (cause.code === 'EACCES' || cause.code === 'EPERM');
+  return mayNot ? ': this user may not connect to it' : '';
 }
 
 /** A gRPC client over `node:http2`: one connection, opened when first used and again after it was lost. Rejects with faults. */

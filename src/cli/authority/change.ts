@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { Fault } from '#kernel';
+import type { Authority } from '#wire/gen/hauberk_authorities';
 import { print } from '../target.ts';
 import { type AuthorityOptions, row, toJson, withAuthorities, withAuthorityOptions } from './client.ts';
 
@@ -28,11 +29,15 @@ export function changeAuthorityCommand(verb: Verb): Command {
         const authorityId = options.id ?? only(verb, candidates);
         const { authority } = await client[verb]({ trustDomain, kind, authorityId });
         if (authority === undefined) throw new Fault('INTERNAL_ERROR', 'the server says nothing of the authority');
-        print(
-          options.json === true ? JSON.stringify(toJson(authority), undefined, 2) : row(authority).join('  ').trim(),
-        );
+        print(options.json === true ? JSON.stringify(toJson(authority), undefined, 2) : told(verb, authority));
       }),
     );
+}
+
+/** A revoked key is known no longer, and the server tells what it was. */
+function told(verb: Verb, authority: Authority): string {
+  const cells = row(authority);
+  return (verb === 'revoke' ? cells.with(2, 'revoked') : cells).join('  ').trim();
 }
 
 function only(
