@@ -39,11 +39,17 @@ export async function runProcess({ name, argv, exitOf, start }: ProcessOptions):
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   } catch (error) {
-    const { code, message, details } = toFault(error);
-    log.error('not started', { error });
+    const fault = toFault(error);
+    const { code, message, details } = fault;
+    log.error('not started', code === 'INTERNAL_ERROR' ? { error } : { code, reason: message, ...causeOf(fault) });
     // What was opened before the fault must not hold the process.
     say({ fault: { code, message, details } }, () => process.exit(exitOf(code)));
   }
+}
+
+/** What an operator can mend has no stack. */
+function causeOf({ cause }: Fault): { readonly cause?: string } {
+  return cause instanceof Error ? { cause: cause.message } : {};
 }
 
 function say(line: object, said?: () => void): void {

@@ -17,9 +17,25 @@ export interface SettingsSchema<T> {
 export function readSettingsFile(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (cause) {
-    throw new Fault('CONFIG_UNREADABLE', `${path} cannot be read as JSON`, { cause });
+  } catch (error) {
+    throw new Fault('CONFIG_UNREADABLE', whyUnread(path, error));
   }
+}
+
+const UNREAD: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  ENOTDIR: 'it is not there',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not read it',
+};
+
+/** The parser's own sentence quotes the text, which may hold a join token: only the place is told. */
+function whyUnread(path: string, error: unknown): string {
+  if (error instanceof SyntaxError) {
+    const line = /\(line (\d+) column \d+\)/.exec(error.message)?.[1];
+    return `${line === undefined ? path : `${path}:${line}`} is not well-formed JSON`;
+  }
+  return `${path} cannot be read: ${UNREAD[String(Object(error).code)] ?? 'the system refuses it'}`;
 }
 
 /** Throws `CONFIG_INVALID` with every problem, each by its path. */
