@@ -95,7 +95,9 @@ type Commands = ReturnType<typeof commandLine>;
 
 function describeCommand(command: Commands, parent: string): readonly string[] {
   const name = `${parent} ${command.name()}`;
-  if (command.commands.length > 0) return command.commands.flatMap((one) => describeCommand(one, name));
+  const below = command.commands.flatMap((one) => describeCommand(one, name));
+  // A command with verbs below it and options of its own does something without a verb too.
+  if (below.length > 0 && command.options.length === 0) return below;
   const words = command.registeredArguments.map((argument) => {
     const text = `${argument.name()}${argument.variadic ? '...' : ''}`;
     return { usage: argument.required ? `<${text}>` : `[${text}]`, description: argument.description };
@@ -111,7 +113,7 @@ function describeCommand(command: Commands, parent: string): readonly string[] {
   ];
   const usage = ['##', `\`${[name, ...words.map((word) => word.usage)].join(' ')}\``].join(' ');
   const table = rows.length === 0 ? '' : `\n| | |\n|---|---|\n${rows.join('\n')}\n`;
-  return [`${usage}\n\n${command.description()}.\n${table}`];
+  return [`${usage}\n\n${command.description()}.\n${table}`, ...below];
 }
 
 function cell(text: string): string {

@@ -28,7 +28,7 @@ export async function firstScreen(up: RunningUp, now: number): Promise<string> {
 function nextCommands(up: RunningUp): readonly (readonly string[])[] {
   return [
     ['npx hauberk why <X-Request-Id>', 'the chain of a request, hop by hop'],
-    ['npx hauberk status', 'trust domains, agent and processes'],
+    ['npx hauberk status', 'trust domains, server and agent'],
     ['npx hauberk entry list', 'who is given which identity'],
     ['npx hauberk ledger verify', 'that no receipt was changed'],
     [`ls ${up.runDirectory}/log`, 'what each process said'],

@@ -57,7 +57,7 @@ function showChain(user, observed, txn) {
     }),
   );
   $('chain-lead').textContent = `${seen.length} services, one user, one transaction.`;
-  $('why').textContent = `hauberk why ${txn}`;
+  $('why').textContent = `npx hauberk why ${txn}`;
   show('chain-card');
 }
 
