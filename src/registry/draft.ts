@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Fault } from '#kernel';
+import { isFileName } from '#spiffe';
 import { type EntryResource, RESOURCE_KINDS, type ResourceKind, type TrustDomainResource } from '#wire';
 import { entryFault, isLive, isSameEntry, parseEntry } from './entry.ts';
 import type { EntryIndex } from './entry-index.ts';
@@ -36,7 +37,7 @@ export class Draft {
     this.#nowSeconds = nowSeconds;
   }
 
-  /** Throws `ENTRY_INVALID`, `FEDERATION_INVALID`, `REVOCATION_INVALID`, `ALREADY_EXISTS` for an entry that exists under another id, `NOT_FOUND` for a removal of nothing. */
+  /** Throws `TRUST_DOMAIN_INVALID`, `ENTRY_INVALID`, `FEDERATION_INVALID`, `REVOCATION_INVALID`, `ALREADY_EXISTS` for an entry that exists under another id, `NOT_FOUND` for a removal of nothing. */
   add(trustDomain: string, change: ResourceChange): void {
     if (!RESOURCE_KINDS.some((kind) => kind === change.kind))
       throw new Fault('ARGUMENT_INVALID', 'no such kind of resource');
@@ -87,6 +88,9 @@ export class Draft {
 
   #parse(trustDomain: string, { kind, key, body }: ResourceChange): unknown {
     if (body === null) return null;
+    // What is hosted has a directory for its keys.
+    if (kind === 'TrustDomain' && !isFileName(key))
+      throw new Fault('TRUST_DOMAIN_INVALID', 'a trust domain that is hosted is not named . or ..');
     if (kind === 'Federation') return parseFederation(trustDomain, key, body);
     if (kind === 'Revocation')
       return parseRevocation(trustDomain, { key, body, userPath: this.#userPath(trustDomain) });

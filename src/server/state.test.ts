@@ -37,6 +37,24 @@ async function withState(run: (state: State, clock: ManualClock) => Promise<void
 
 const bundleOf = (state: State) => state.registry.find<BundleResource>('Bundle', 'bank-a', 'bank-a');
 
+test('attack: a trust domain whose name is another directory is not hosted: its keys would lie among other files', () =>
+  withState(async (state) => {
+    for (const name of ['.', '..']) {
+      const { changes } = planDocuments([document.replace('bank-a', name)], []);
+      assert.deepEqual(
+        state.registry.refusals(changes).map(({ fault }) => fault.code),
+        ['TRUST_DOMAIN_INVALID'],
+      );
+      await assert.rejects(state.commitAll(changes, 'test'), (error) => faultCode(error) === 'TRUST_DOMAIN_INVALID');
+    }
+    const { changes } = planDocuments([document.replace('bank-a', '...')], []);
+    await state.commitAll(changes, 'test');
+    assert.deepEqual(
+      state.hosted().map(({ name }) => name),
+      ['bank-a', '...'],
+    );
+  }));
+
 test('a CA that expired while the machine slept is replaced, and the new bundle is committed for the agents', () =>
   withState(async (state, clock) => {
     const before = bundleOf(state);

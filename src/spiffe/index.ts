@@ -27,7 +27,7 @@ export {
   type WitBundleSet,
   witBundle,
 } from './token-bundle.ts';
-export { isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';
+export { isFileName, isTrustDomain, parseTrustDomain, type TrustDomain } from './trust-domain.ts';
 export { verifyWitRequest, type WitRequest } from './wit-request.ts';
 export { type VerifiedWitSvid, verifyWitSvid, type WitSvidProfile, type WitSvidQuestion, witSvid } from './wit-svid.ts';
 export {

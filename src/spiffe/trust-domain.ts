@@ -18,3 +18,8 @@ export function parseTrustDomain(name: string): TrustDomain {
 export function isTrustDomain(name: string): name is TrustDomain {
   return name.length <= LIMITS.trustDomainBytes.value && NAME.test(name);
 }
+
+/** False for `.` and `..`: names of trust domains by the letter (SPIFFE-ID §2.1), and other directories to a file system. */
+export function isFileName(name: string): boolean {
+  return name !== '.' && name !== '..';
+}

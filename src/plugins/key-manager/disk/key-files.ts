@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault } from '#kernel';
-import { isTrustDomain } from '#spiffe';
+import { isFileName, isTrustDomain } from '#spiffe';
 import { makePrivateDirectory, writePrivateFile } from './private-file.ts';
 
 /** A file of a disk key manager as it stands there: sealed, where it is sealed. */
@@ -27,7 +27,7 @@ export async function* readKeyFiles(root: string): AsyncGenerator<KeyFile> {
 
 /**
  * Puts files where no key is yet. Hands back how to let them stand, and how to take them away again. Throws `ALREADY_EXISTS`,
- * `BACKUP_INVALID` for a file of another name.
+ * `BACKUP_INVALID` for a file of another name; letting them stand throws `DIRECTORY_UNWRITABLE`, and says what is left to do.
  */
 export async function stageKeyFiles(root: string, files: readonly KeyFile[]) {
   if ((await namesOf(root)).length > 0) throw new Fault('ALREADY_EXISTS', `${root} holds keys already`);
@@ -40,8 +40,13 @@ export async function stageKeyFiles(root: string, files: readonly KeyFile[]) {
   }
   return {
     keep: async (): Promise<void> => {
-      await rm(root, { recursive: true, force: true });
-      await rename(staging, root);
+      try {
+        await rm(root, { recursive: true, force: true });
+        await rename(staging, root);
+      } catch (cause) {
+        const mend = `move ${staging} there before the server starts, or it makes new ones`;
+        throw new Fault('DIRECTORY_UNWRITABLE', `the keys cannot be put to ${root}: ${mend}`, { cause });
+      }
     },
     drop: () => rm(staging, { recursive: true, force: true }),
   };
@@ -49,7 +54,7 @@ export async function stageKeyFiles(root: string, files: readonly KeyFile[]) {
 
 function isKeyFile(path: string): boolean {
   const [trustDomain = '', name = '', ...more] = path.split('/');
-  return more.length === 0 && isTrustDomain(trustDomain) && NAME.test(name);
+  return more.length === 0 && isTrustDomain(trustDomain) && isFileName(trustDomain) && NAME.test(name);
 }
 
 async function namesOf(directory: string): Promise<readonly string[]> {
