@@ -41,8 +41,12 @@ export function connectAdmin(socketPath: string) {
     remove: async (kind: string, trustDomain: string, key: string) =>
       (await client.delete({ kind, trustDomain, key })).revision,
     /** A join token whose agent is known by `spiffeId` too, and the bundle to verify the server with. */
-    joinMaterial: async (trustDomain: string, spiffeId: string): Promise<JoinMaterial> => {
-      const { token } = await client.createJoinToken({ trustDomain, ttlSeconds: JOIN_TOKEN_SECONDS, spiffeId });
+    joinMaterial: async (
+      trustDomain: string,
+      spiffeId: string,
+      ttlSeconds = JOIN_TOKEN_SECONDS,
+    ): Promise<JoinMaterial> => {
+      const { token } = await client.createJoinToken({ trustDomain, ttlSeconds, spiffeId });
       const { bundleJson } = await client.getBundle({ trustDomain });
       return { name: trustDomain, joinToken: token, bundle: JSON.parse(bundleJson) };
     },
