@@ -464,6 +464,34 @@ test('an agent cannot report what only the server records, an unknown code, anot
     await client.close();
   }));
 
+test('attack: streams opened by the hundred: the newest of an agent stands, the others end', () =>
+  withHouse(async (house) => {
+    const client = await dial(house, 'bank-a', await attest(house));
+    const first = {
+      trustDomain: 'bank-a',
+      protocolVersion: 1,
+      revision: 0n,
+      digest: Buffer.alloc(0),
+      takesParts: false,
+    };
+    const streams = Array.from({ length: 50 }, () => client.sync(once(first))[Symbol.asyncIterator]());
+    for (const stream of streams) assert.equal((await stream.next()).done, false);
+    for (const stream of streams.slice(0, -1)) while ((await stream.next()).done !== true);
+    assert.equal((await streams.at(-1)?.next())?.done, false);
+    const { trustDomains } = await house.admin.status({});
+    assert.deepEqual(
+      trustDomains.map(({ connected }) => connected.length),
+      [1, 0],
+    );
+    const points = { spiffeId: 'spiffe://bank-a/edge', points: LIMITS.unixConnections.value, revision: 1n };
+    await client.reportApplied({ trustDomain: 'bank-a', applied: [points] });
+    await assert.rejects(
+      client.reportApplied({ trustDomain: 'bank-a', applied: [{ ...points, points: 4_294_967_295 }] }),
+      (error) => faultCode(error) === 'LIMIT_EXCEEDED',
+    );
+    await client.close();
+  }));
+
 test('attack: the details of a reported receipt are no words of ours, and stop nobody from reading its transaction', () =>
   withHouse(async (house) => {
     const client = await dial(house, 'bank-a', await attest(house));

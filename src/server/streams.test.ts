@@ -32,6 +32,29 @@ test('the newest revision that an agent acknowledged is kept, with its time, unt
   assert.deepEqual(streams.of('bank-a'), []);
 });
 
+test('attack: an agent that opens many streams has one: the newest', () => {
+  const streams = new Streams(new ManualClock());
+  const told: number[] = [];
+  const open = Array.from({ length: 100 }, (_, index) => streams.open(agent('a'), () => told.push(index)));
+  assert.equal(streams.of('bank-a').length, 1);
+  assert.deepEqual(
+    told,
+    Array.from({ length: 99 }, (_, index) => index),
+  );
+  assert.deepEqual(
+    open.map(({ isOver }) => isOver),
+    Array.from({ length: 100 }, (_, index) => index < 99),
+  );
+  open[0]?.acknowledge(7n);
+  open[0]?.close();
+  assert.deepEqual(
+    streams.of('bank-a').map(({ acknowledged }) => acknowledged),
+    [0n],
+  );
+  open[99]?.close();
+  assert.deepEqual(streams.of('bank-a'), []);
+});
+
 test('agents are sent to a few a turn, each once however often it was stirred, and none whose stream has closed', async () => {
   const streams = new Streams(new ManualClock());
   const sent: number[] = [];

@@ -19,6 +19,8 @@ const SENT_PER_TURN = 16;
 
 /** The server's end of one push stream. */
 export interface AgentStream {
+  /** A newer stream of the agent has taken its place. */
+  readonly isOver: boolean;
   /** There may be something to send: `send` is called once, when it is this agent's turn. */
   stir(): void;
   /** The newest revision counts, in whatever order they come. */
@@ -26,10 +28,10 @@ export interface AgentStream {
   close(): void;
 }
 
-/** Push streams that are open at this server, with the revision that each agent has acknowledged. */
+/** Push streams that are open at this server, one an agent, with the revision that each has acknowledged. */
 export class Streams {
   readonly #clock: Clock;
-  readonly #open = new Map<symbol, OpenStream>();
+  readonly #open = new Map<string, { readonly key: symbol; readonly stream: OpenStream; readonly send: () => void }>();
   readonly #turns = new Turns(SENT_PER_TURN);
   /** What several of them are sent alike. */
   readonly updates = new SharedUpdates();
@@ -38,34 +40,50 @@ export class Streams {
     this.#clock = clock;
   }
 
+  /** The newest stream of an agent counts; the one before it is over, and told so by `send`: an agent cannot pile up views and rows. */
   open(agent: AgentRecord, send: () => void): AgentStream {
     const key = Symbol();
     let isStirred = false;
+    const own = (): OpenStream | undefined => {
+      const open = this.#open.get(agent.id);
+      return open?.key === key ? open.stream : undefined;
+    };
     const turn = (): void => {
       isStirred = false;
-      if (this.#open.has(key)) send();
+      if (own() !== undefined) send();
     };
-    this.#open.set(key, { agent, acknowledged: 0n, at: this.#clock.now(), points: [] });
+    const before = this.#open.get(agent.id);
+    this.#open.set(agent.id, { key, stream: { agent, acknowledged: 0n, at: this.#clock.now(), points: [] }, send });
+    before?.send();
     return {
+      get isOver() {
+        return own() === undefined;
+      },
       stir: () => {
         if (!isStirred) this.#turns.push(turn);
         isStirred = true;
       },
       acknowledge: (revision) => {
-        const present = this.#open.get(key);
-        if (present !== undefined && revision > present.acknowledged)
-          this.#open.set(key, { ...present, acknowledged: revision, at: this.#clock.now() });
+        const present = own();
+        if (present === undefined || revision <= present.acknowledged) return;
+        const stream = { ...present, acknowledged: revision, at: this.#clock.now() };
+        this.#open.set(agent.id, { key, stream, send });
       },
-      close: () => void this.#open.delete(key),
+      close: () => {
+        if (own() !== undefined) this.#open.delete(agent.id);
+      },
     };
   }
 
   /** What an agent says of the enforcement points behind it; forgotten with its stream. */
   tell(agentId: string, points: readonly AppliedBy[]): void {
-    for (const [key, open] of this.#open) if (open.agent.id === agentId) this.#open.set(key, { ...open, points });
+    const open = this.#open.get(agentId);
+    if (open !== undefined) this.#open.set(agentId, { ...open, stream: { ...open.stream, points } });
   }
 
   of(trustDomain: string): readonly OpenStream[] {
-    return [...this.#open.values()].filter(({ agent }) => agent.trustDomain === trustDomain);
+    return [...this.#open.values()]
+      .map(({ stream }) => stream)
+      .filter(({ agent }) => agent.trustDomain === trustDomain);
   }
 }

@@ -103,7 +103,11 @@ export function syncService(state: State, limiter: RateLimiter): ServiceBinding<
         const agent = await agentOf('reportApplied', caller, trustDomain);
         if (applied.length > LIMITS.appliedPoints.value)
           throw new Fault('LIMIT_EXCEEDED', 'too many enforcement points in one report');
-        for (const { spiffeId } of applied) SpiffeId.parse(spiffeId);
+        for (const { spiffeId, points } of applied) {
+          SpiffeId.parse(spiffeId);
+          if (points > LIMITS.unixConnections.value)
+            throw new Fault('LIMIT_EXCEEDED', 'more enforcement points than a node has connections');
+        }
         state.streams.tell(agent.id, applied);
         return {};
       },
@@ -180,7 +184,7 @@ async function* sync(
     : (update: WholeUpdate) => [updates.responseOf({ ...update, more: false })];
   try {
     yield* send(view.first(first.value));
-    while (!signal.aborted) {
+    while (!signal.aborted && !stream.isOver) {
       const update = view.next();
       if (update !== undefined) yield* send(update);
       const pulse = pulses.next();
