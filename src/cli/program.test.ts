@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,6 +9,18 @@ import { commandLine } from './program.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'hc-'));
 after(() => rmSync(directory, { recursive: true }));
+
+const modules = join(import.meta.dirname, '..', '..', 'node_modules');
+const unwritable = !isWritable(modules) && `${modules} cannot be written`;
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function hauberk(...words: string[]): { status: number | null; stdout: string; stderr: string } {
   const env = { PATH: '/usr/bin:/bin', XDG_RUNTIME_DIR: directory };
@@ -88,6 +100,11 @@ test('a socket that nobody listens on is a fault, not a stack trace', () => {
   const { status, stderr } = hauberk('why', 'x', '--socket', join(directory, 'none.sock'));
   assert.notEqual(status, 0);
   assert.equal(stderr.trim().split('\n').length, 1, stderr);
+});
+
+test('what a command compiled is kept beside the packages for the next one', { skip: unwritable }, () => {
+  assert.equal(hauberk('--version').status, 0);
+  assert.ok(readdirSync(join(modules, '.cache', 'hauberk', 'compiled')).length > 0);
 });
 
 const asRoot = process.getuid?.() === 0 && 'root may read everything';
