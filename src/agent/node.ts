@@ -8,6 +8,7 @@ import { Denials } from './denials.ts';
 import { matches } from './entry-index.ts';
 import { Handouts } from './handouts.ts';
 import type { Membership } from './membership.ts';
+import { isSameUser } from './process-of.ts';
 import { ReceiptQueue, type ReceiptQueueOptions } from './receipt-queue.ts';
 import type { Touched } from './resources.ts';
 
@@ -134,6 +135,8 @@ export class AgentNode implements Closeable {
     // Asked after its attestation: while it lived its pid was its own, so that what was seen is of no other process.
     if (!isAlive(caller))
       throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the process that opened this connection has ended');
+    if (seen !== before && !isSameUser(caller))
+      throw new Fault('IDENTITY_CALLER_UNKNOWN', 'the process that opened this connection is another user by now');
     const [first, ...others] = seen === before ? entitled : this.entitlements(seen);
     if (first !== undefined) return [first, ...others];
     // Its entry may be in a trust domain that has not been heard from yet: "no" would be a guess, and callers take it as final.

@@ -4,12 +4,26 @@ import { Fault } from '#kernel';
 
 /** A process of this node by its pid, with its effective user and group (proc(5), `status`). Throws `NOT_FOUND`. */
 export function processOf(pid: number): Process {
+  const found = effectiveIds(pid);
+  if (found === undefined) throw new Fault('NOT_FOUND', 'no such process');
+  return { pid, ...found };
+}
+
+/**
+ * Whether a process is still the user and group that it was when it connected: one that has dropped its privileges keeps none of their
+ * identities, and one that runs a set-user-ID program lends that program's to nobody who holds its socket. What cannot be read differs in nothing.
+ */
+export function isSameUser({ pid, uid, gid }: Process): boolean {
+  const found = effectiveIds(pid);
+  return found === undefined || (found.uid === uid && found.gid === gid);
+}
+
+function effectiveIds(pid: number): Omit<Process, 'pid'> | undefined {
   const status = readStatus(pid);
   const effective = (field: string): string | undefined =>
     new RegExp(`^${field}:\\s+\\d+\\s+(\\d+)`, 'm').exec(status ?? '')?.[1];
   const [uid, gid] = [effective('Uid'), effective('Gid')];
-  if (uid === undefined || gid === undefined) throw new Fault('NOT_FOUND', 'no such process');
-  return { pid, uid: Number(uid), gid: Number(gid) };
+  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }
 
 function readStatus(pid: number): string | undefined {

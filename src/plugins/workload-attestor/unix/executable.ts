@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readlink } from 'node:fs/promises';
+import { type FileHandle, open, readlink, stat } from 'node:fs/promises';
 
 export interface Executable {
-  /** Absent when the file is no longer where it was started from. */
+  /** Absent when the file is not, or no longer, at that path as this process sees it. */
   readonly path?: string;
   readonly sha256?: string;
 }
@@ -25,8 +25,7 @@ export class Executables {
     const path = await readlink(link);
     const sha256 = this.#sizeLimit < 0 ? undefined : await this.#digest(link, signal);
     return {
-      // proc(5): a file that was removed or replaced since is marked so; its path is another's by now.
-      ...(path.endsWith(' (deleted)') ? {} : { path }),
+      ...((await isAt(link, path)) ? { path } : {}),
       ...(sha256 === undefined ? {} : { sha256 }),
     };
   }
@@ -55,6 +54,17 @@ export class Executables {
     const oldest = this.#digests.keys().next().value;
     if (oldest !== undefined) this.#digests.delete(oldest);
   }
+}
+
+/**
+ * Whether the file that runs is the one at that path here. In a mount namespace or root of its own, which any user may make, a process has its
+ * own file at every path; a file that was removed or replaced since (proc(5): `(deleted)`) is at none.
+ */
+async function isAt(link: string, path: string): Promise<boolean> {
+  const [running, here] = await Promise.all(
+    [link, path].map((name) => stat(name, { bigint: true }).catch(() => undefined)),
+  );
+  return running !== undefined && here !== undefined && running.dev === here.dev && running.ino === here.ino;
 }
 
 async function hash(file: FileHandle, signal: AbortSignal): Promise<string> {

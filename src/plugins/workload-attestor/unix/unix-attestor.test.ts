@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -22,6 +31,7 @@ const attest = async (options: Partial<UnixAttestorOptions>, pid: number, uid = 
   const attestor = new UnixAttestor({ discoverWorkloadPath: false, workloadSizeLimit: 0, ...options });
   return (await attestor.attest({ pid, uid, gid }, new AbortController().signal)).map(formatSelector);
 };
+const UNSHARE = '/usr/bin/unshare';
 const without = (name: string, selectors: readonly string[]) => selectors.filter((one) => !one.includes(name));
 
 test('the uid and gid that the kernel named, with their names, and the supplementary groups', () =>
@@ -75,6 +85,36 @@ test('path and digest of the file that runs, only where they are asked for and t
     }
     await once(child, 'exit');
     assert.deepEqual(await executable({}), []);
+  }));
+
+test('attack: a program in a mount namespace of its own has its file at any path, and the path of none', (context) =>
+  withDirectory(async (directory) => {
+    if (!existsSync(UNSHARE)) return context.skip('unshare is not installed: util-linux');
+    const [trusted, mine] = [join(directory, 'trusted'), join(directory, 'mine')];
+    copyFileSync('/usr/bin/tail', trusted);
+    copyFileSync('/bin/sleep', mine);
+    const script = `mount --bind ${mine} ${trusted} && echo there && exec ${trusted} 60`;
+    const child = spawn(UNSHARE, ['--user', '--map-root-user', '--mount', 'sh', '-c', script], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [said] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => [])]);
+    if (said === undefined) return context.skip('this machine lets nobody make a mount namespace');
+    const pid = child.pid ?? 0;
+    try {
+      while (!readlinkSync(`/proc/${pid}/exe`).startsWith(directory))
+        await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(readlinkSync(`/proc/${pid}/exe`), trusted);
+      const seen = await attest({ discoverWorkloadPath: true }, pid);
+      const sha256 = createHash('sha256').update(readFileSync(mine)).digest('hex');
+      assert.deepEqual(
+        seen.filter((one) => /:(?:path|sha256):/.test(one)),
+        [`unix:sha256:${sha256}`],
+      );
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await once(child, 'exit');
+    return undefined;
   }));
 
 test('one attestor makes the digest of a file once, and again when the file at the same place is another', () =>
