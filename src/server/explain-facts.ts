@@ -37,15 +37,30 @@ function nearest({ detail }: Receipt, registry: Registry): readonly string[] {
   ];
 }
 
-function reachPolicies({ workload, trustDomain }: Receipt, registry: Registry): readonly string[] {
-  const services = registry.list<ServiceResource>('Service').map(({ body }) => body);
-  const service = services.find(({ spiffeId }) => spiffeId === workload);
-  if (service === undefined)
-    return [`no Service document names ${workload ?? 'this workload'}, so no policy selects it`];
-  const selected = registry
+/** Nothing allowed anyone then, and a policy that allows somebody selects the workload now. */
+export function isAllowedToSomebodySince(broken: Receipt, registry: Registry): boolean {
+  if (broken.code !== 'POLICY_NO_POLICY' || broken.kind === 'guard') return false;
+  const service = serviceOf(broken, registry);
+  if (service === undefined) return false;
+  return selecting(service, broken, registry).some(({ spec }) => (spec.action ?? 'ALLOW') === 'ALLOW');
+}
+
+function serviceOf({ workload }: Receipt, registry: Registry): ServiceResource | undefined {
+  return registry.list<ServiceResource>('Service').find(({ body }) => body.spiffeId === workload)?.body;
+}
+
+function selecting(service: ServiceResource, { trustDomain }: Receipt, registry: Registry) {
+  return registry
     .list<AuthorizationPolicyResource>('AuthorizationPolicy', trustDomain)
     .map(({ body }) => body)
     .filter((policy) => selects(policy, service));
+}
+
+function reachPolicies(broken: Receipt, registry: Registry): readonly string[] {
+  const service = serviceOf(broken, registry);
+  if (service === undefined)
+    return [`no Service document names ${broken.workload ?? 'this workload'}, so no policy selects it`];
+  const selected = selecting(service, broken, registry);
   if (selected.length === 0) return [`no AuthorizationPolicy of the namespace ${service.namespace} selects it`];
   return selected.map(({ metadata, spec }) => {
     const { action = 'ALLOW', rules } = spec;

@@ -65,6 +65,13 @@ test('names the policies that select the workload, whom they let in, and what to
   assert.match(lines, /fix: add "bank-a\/other"/);
 });
 
+test('a policy that came after the denial is told as that, and nobody is sent to write it', async () => {
+  const lines = await explained({ code: 'POLICY_NO_POLICY', peer: 'spiffe://bank-a/gateway' });
+  assert.match(lines, /policy that selects it: bank-a\/accounts .*\nfix: ask again/);
+  const none = await explained({ code: 'POLICY_NO_POLICY', workload: 'spiffe://bank-a/other', peer: SERVICE });
+  assert.match(none, /so no policy selects it\nfix: write an AuthorizationPolicy/);
+});
+
 test('the broken link is the guard whose answer the service passed on', async () => {
   const guard = {
     kind: 'guard',

@@ -1,7 +1,7 @@
 import { type Receipt, reasonCode } from '#chain';
 import { brokenLink } from '#ledger';
 import type { Registry } from '#registry';
-import { factsOf } from './explain-facts.ts';
+import { factsOf, isAllowedToSomebodySince } from './explain-facts.ts';
 import { fixOf } from './fixes.ts';
 
 /** For a denial: what broke where, the rule, key or clock that broke it, and the smallest fix. For operators only: it names rules and entries. */
@@ -18,8 +18,10 @@ export function explain(ordered: readonly Receipt[], registry: Registry): readon
   if (asked !== '') lines.push(`asked for: ${asked}`);
   if (broken.rule !== undefined) lines.push(`${RULES[broken.kind] ?? 'rule'}: ${broken.rule}`);
   lines.push(...factsOf(broken, registry));
-  const fix = fixOf(broken);
+  const fix = isAllowedToSomebodySince(broken, registry) ? ASK_AGAIN : fixOf(broken);
   return fix === undefined ? lines : [...lines, `fix: ${fix}`];
 }
+
+const ASK_AGAIN = 'ask again: there was no such policy then, and the one above selects this workload now';
 
 const RULES: Readonly<Record<string, string>> = { edge: 'route', database: 'database role' };
