@@ -37,7 +37,7 @@ test('backup, upgrade and restore are commands: what they did in a line, what st
   const server = await startServer({ ...first.config, ...options });
   const done = hauberk('backup', '--config', first.file, backup);
   assert.equal(done.status, 0, done.stderr);
-  assert.match(done.stdout, /^0 rows in .+; private keys are not among them\n$/);
+  assert.match(done.stdout, /^0 rows in .+; private keys on its disk are not among them\n$/);
   await server.close();
   assert.match(hauberk('backup', '--config', first.file, backup).stderr, /ALREADY_EXISTS/);
   const upgraded = hauberk('upgrade', '--config', first.file);

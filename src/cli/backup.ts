@@ -21,7 +21,7 @@ export function backupCommand(): Command {
       const { backup, readPassphrase, readServerConfig } = await server();
       const keys = passphraseFile === undefined ? {} : { keys: await readPassphrase(passphraseFile) };
       const rows = await backup(readServerConfig(config), file, { createdAt: new Date().toISOString(), ...keys });
-      const said = withKeys ? 'private keys are among them, sealed' : 'private keys are not among them';
+      const said = withKeys ? 'private keys are among them, sealed' : 'private keys on its disk are not among them';
       print(`${rows} rows in ${file}; ${said}`);
     });
 }
