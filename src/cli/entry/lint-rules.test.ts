@@ -53,6 +53,15 @@ test('an entry that another one contains is told once, by the one that contains 
   assert.deepEqual(rules([wide, { ...narrow, spiffeId: wide.spiffeId }]), []);
 });
 
+test('what many entries have in common is not compared: thousands of them are looked through at once', () => {
+  const common = ['k8s:ns:pay', 'k8s:sa:app', 'k8s:container-name:main'];
+  const many = Array.from({ length: 20_000 }, (_, at) =>
+    entry({ id: `w${at}`, spiffeId: `spiffe://bank-a/w${at}x`, selectors: [...common, `unix:uid:${at}`] }),
+  );
+  const wide = entry({ id: 'wide', selectors: ['unix:uid:7', 'k8s:ns:pay'] });
+  assert.deepEqual(rules([...many, wide]), ['w7 overlap']);
+});
+
 test('staging beside production', () => {
   const staging = entry({ id: 's', spiffeId: 'spiffe://bank-a/staging/web' });
   const production = entry({ id: 'p', spiffeId: 'spiffe://bank-a/web.prod' });

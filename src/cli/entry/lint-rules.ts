@@ -84,25 +84,42 @@ const INSTANCES: readonly RegExp[] = [
 
 /** An entry all of whose selectors another one of the same parent has too: whoever gets the second identity gets the first. */
 function overlaps(entries: readonly EntryResource[]): readonly Finding[] {
-  const bySelector = new Map<string, EntryResource[]>();
-  for (const entry of entries)
-    for (const selector of new Set(entry.selectors)) {
-      const key = `${entry.parentId}\n${selector}`;
-      bySelector.set(key, [...(bySelector.get(key) ?? []), entry]);
-    }
+  const byRarest = byRarestSelector(entries);
   return entries.flatMap((entry) => {
-    const matched = new Map<EntryResource, number>();
-    for (const selector of new Set(entry.selectors))
-      for (const other of bySelector.get(`${entry.parentId}\n${selector}`) ?? [])
-        if (other.spiffeId !== entry.spiffeId) matched.set(other, (matched.get(other) ?? 0) + 1);
-    return [...matched]
-      .filter(([other, count]) => count === new Set(other.selectors).size)
-      .map(([other]) => ({
+    const own = new Set(entry.selectors);
+    return [...own]
+      .flatMap((selector) => byRarest.get(placeOf(entry, selector)) ?? [])
+      .filter(({ spiffeId, selectors }) => spiffeId !== entry.spiffeId && selectors.every((one) => own.has(one)))
+      .map((other) => ({
         rule: 'overlap',
         entry: entry.id,
         sentence: `its workloads get ${other.spiffeId} too: the entry ${other.id} asks for nothing more`,
       }));
   });
+}
+
+/** Each entry once, at that of its selectors that the fewest have: what all of a namespace have in common is not compared. */
+function byRarestSelector(entries: readonly EntryResource[]): ReadonlyMap<string, readonly EntryResource[]> {
+  const counts = new Map<string, number>();
+  for (const entry of entries)
+    for (const selector of entry.selectors) {
+      const place = placeOf(entry, selector);
+      counts.set(place, (counts.get(place) ?? 0) + 1);
+    }
+  const found = new Map<string, EntryResource[]>();
+  for (const entry of entries) {
+    const places = entry.selectors.map((selector) => placeOf(entry, selector));
+    const [rarest] = places.sort((a, b) => (counts.get(a) ?? 0) - (counts.get(b) ?? 0));
+    if (rarest === undefined) continue;
+    const there = found.get(rarest);
+    if (there === undefined) found.set(rarest, [entry]);
+    else there.push(entry);
+  }
+  return found;
+}
+
+function placeOf({ parentId }: EntryResource, selector: string): string {
+  return `${parentId}\n${selector}`;
 }
 
 const PRODUCTION = /^(prod|production|live)$/;
