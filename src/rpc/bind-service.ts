@@ -53,6 +53,9 @@ export function bindService<D extends ServiceDefinition, Caller>(
             admit(context);
             return handler(input, context);
           },
+          large: rarely((count, bytes) =>
+            log.warn('an answer is larger than most clients read', { method: path, bytes, count }),
+          ),
           refuse: (error) => {
             if (!isFault(error) || error.code === 'INTERNAL_ERROR')
               log.error('call failed unexpectedly', { method: path, error });
@@ -60,6 +63,18 @@ export function bindService<D extends ServiceDefinition, Caller>(
           },
         };
       }),
+  };
+}
+
+/** Says what happens at the first time and then at every doubling. */
+function rarely(say: (count: number, bytes: number) => void): (bytes: number) => void {
+  let count = 0;
+  let next = 1;
+  return (bytes) => {
+    count++;
+    if (count < next) return;
+    next *= 2;
+    say(count, bytes);
   };
 }
 

@@ -12,6 +12,8 @@ export interface BoundMethod<Caller> {
   readonly callMillis: number | undefined;
   /** A promise of the answer, or an async iterable of answers. */
   readonly handle: (input: unknown, context: CallContext<Caller>) => unknown;
+  /** Told of an answer that most clients will not read. */
+  readonly large?: (bytes: number) => void;
   /** What the caller is told of a thrown value; what was unexpected is logged. */
   readonly refuse: (error: unknown) => Refusal;
 }

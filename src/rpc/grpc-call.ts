@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { Fault } from '#kernel';
+import { Fault, LIMITS } from '#kernel';
 import { type CallContext, frameOf } from '#wire';
 import type { BoundMethod } from './bound-method.ts';
 import { CallEnd } from './call-end.ts';
@@ -109,7 +109,7 @@ export class GrpcCall<Caller> {
 
   #write(message: unknown): boolean {
     if (this.#stream.destroyed || this.#stream.closed) return true;
-    const frame = frameOf(this.#method.definition.responseType, message);
+    const frame = this.#frame(message);
     this.#bytes.hold(frame.length);
     this.#begin();
     return this.#stream.write(frame, () => this.#bytes.hold(-frame.length));
@@ -118,10 +118,16 @@ export class GrpcCall<Caller> {
   /** With its end, in one piece; its bytes stay held until the call has ended. */
   #writeLast(message: unknown): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
-    const frame = frameOf(this.#method.definition.responseType, message);
+    const frame = this.#frame(message);
     this.#bytes.hold(frame.length);
     this.#begin();
     this.#stream.end(frame);
+  }
+
+  #frame(message: unknown): Buffer {
+    const frame = frameOf(this.#method.definition.responseType, message);
+    if (frame.length > LIMITS.grpcMessageBytes.value) this.#method.large?.(frame.length);
+    return frame;
   }
 
   #begin(): void {

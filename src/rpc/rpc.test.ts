@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Fault, faultCode, silentLog } from '#kernel';
+import { Fault, faultCode, LIMITS, type Log, silentLog } from '#kernel';
 import { dialUnix } from '#wire';
 import { type StatusRequest, SupervisorDefinition } from '#wire/gen/hauberk_agent';
 import { AgentSyncDefinition, type SyncRequest } from '#wire/gen/hauberk_sync';
@@ -22,7 +22,7 @@ const supervisor = bindService(SupervisorDefinition, {
     throw new TypeError('a secret is in here');
   },
   provideJoinToken: async () => ({}),
-  explain: async () => ({ selectors: ['x'.repeat(100_000)], matching: [], nearest: [] }),
+  explain: async ({ pid }) => ({ selectors: ['x'.repeat(Math.max(pid, 100_000))], matching: [], nearest: [] }),
 });
 
 const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncDefinition, {
@@ -53,13 +53,13 @@ const sync = bindService<typeof AgentSyncDefinition, PeerCredentials>(AgentSyncD
   },
 });
 
-async function withServer(run: (path: string) => Promise<void>): Promise<void> {
+async function withServer(run: (path: string) => Promise<void>, log: Log = silentLog): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'rpc-'));
   const path = join(directory, 'a.sock');
   const server = await serveUnix({
     path,
     mode: 0o770,
-    log: silentLog,
+    log,
     identify: (credentials) => credentials,
     services: [supervisor, sync],
   });
@@ -119,6 +119,45 @@ test('streams go both ways and end with the fault of the server', () =>
     );
     assert.deepEqual(seen, [1n, 2n]);
     await client.close();
+  }));
+
+test('an answer that most clients will not read is logged, at the first and at every doubling; who reads more gets it', async () => {
+  const warned: unknown[] = [];
+  const log: Log = { ...silentLog, warn: (_message, fields) => void warned.push(fields?.count) };
+  await withServer(async (socketPath) => {
+    const answerBytes = 8 * 1024 * 1024;
+    const [common, patient] = [
+      createClient(SupervisorDefinition, { socketPath }),
+      createClient(SupervisorDefinition, { dial: () => dialUnix(socketPath), answerBytes }),
+    ];
+    const pid = LIMITS.grpcMessageBytes.value;
+    await assert.rejects(common.explain({ pid }), (error) => faultCode(error) === 'LIMIT_EXCEEDED');
+    for (let count = 2; count <= 5; count++)
+      assert.equal((await patient.explain({ pid })).selectors[0]?.length, LIMITS.grpcMessageBytes.value);
+    await common.explain({ pid: 1 });
+    assert.deepEqual(warned, [1, 2, 4]);
+    await common.close();
+    await patient.close();
+  }, log);
+});
+
+test('a stream of large requests waits for its reader again and again, and leaves no listener behind', () =>
+  withServer(async (socketPath) => {
+    const warnings: string[] = [];
+    const note = ({ name }: Error): void => void warnings.push(name);
+    process.on('warning', note);
+    const client = createClient(AgentSyncDefinition, { socketPath });
+    const digest = Buffer.alloc(64 * 1024);
+    const requests = async function* (): AsyncGenerator<SyncRequest> {
+      for (let revision = 100n; revision < 140n; revision++)
+        yield { trustDomain: 'bank-a', protocolVersion: 1, revision, digest, takesParts: false };
+    };
+    let count = 0;
+    for await (const _ of client.sync(requests())) count++;
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    await client.close();
+    assert.deepEqual([count, warnings], [40, []]);
   }));
 
 test('a handler is let go when the connection of its caller is gone, without a word', async () => {

@@ -89,8 +89,10 @@ class Planning {
       this.#seen.set(place, document);
       const body = this.#body(one, trustDomain, document);
       const { kind, key } = one;
-      if (body !== undefined)
-        this.#changes.set(trustDomain, [...(this.#changes.get(trustDomain) ?? []), { kind, key, body }]);
+      if (body === undefined) continue;
+      const changes = this.#changes.get(trustDomain);
+      if (changes === undefined) this.#changes.set(trustDomain, [{ kind, key, body }]);
+      else changes.push({ kind, key, body });
     }
   }
 

@@ -191,8 +191,13 @@ async function send(
 
 function drained(call: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve) => {
-    call.once('drain', resolve);
-    call.once('close', resolve);
+    const done = (): void => {
+      call.off('drain', done);
+      call.off('close', done);
+      resolve();
+    };
+    call.once('drain', done);
+    call.once('close', done);
   });
 }
 
