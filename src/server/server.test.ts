@@ -570,3 +570,28 @@ test('documents that are wrong change nothing', () =>
     assert.equal((await apply('{')).length, 1);
     assert.deepEqual((await house.admin.status({})).trustDomains, before.trustDomains);
   }));
+
+test('operators apply more than 4 MiB at once and list it; one message of the list would not be read', () =>
+  withHouse(async ({ admin }) => {
+    const fat = (at: number) => {
+      const { spec, ...rest } = entry(`fat${at}`);
+      const selectors = ['a', 'b', 'c', 'd'].map((key) => `k8s:pod-label:${key}${at}:${'x'.repeat(1900)}`);
+      return JSON.stringify({ ...rest, spec: { ...spec, selectors } });
+    };
+    const documentsJson = Array.from({ length: 600 }, (_, at) => fat(at));
+    assert.ok(documentsJson.join('').length > LIMITS.grpcMessageBytes.value);
+    const { changes } = await admin.apply({ documentsJson, dryRun: false });
+    assert.equal(changes.length, 600);
+    const question = { kind: 'Entry', trustDomain: 'bank-a' };
+    const keys = new Set<string>();
+    for await (const { documentsJson: some } of admin.listAll(question))
+      for (const json of some) keys.add(JSON.parse(json).id);
+    assert.ok(keys.size >= 600 && changes.every(({ key }) => keys.has(key)));
+    await assert.rejects(admin.list(question), (error) => faultCode(error) === 'LIMIT_EXCEEDED');
+    for await (const page of admin.listAll({ kind: 'Service', trustDomain: 'unknown' }))
+      assert.fail(JSON.stringify(page));
+    await assert.rejects(
+      admin.listAll({ kind: 'Nothing', trustDomain: '' })[Symbol.asyncIterator]().next(),
+      (error) => faultCode(error) === 'ARGUMENT_INVALID',
+    );
+  }));

@@ -203,3 +203,37 @@ test('an agent is given the entries below it, whole up to 500 and by revision be
     await assert.rejects(sync({ outputMask: mask, ids: ['x'] }), code('ARGUMENT_INVALID'));
     await assert.rejects(sync({ outputMask: NO_MASK, ids: [] }), code('ARGUMENT_INVALID'));
   }));
+
+test('entries so large that 500 of them fit no message come in smaller pages, to agents and to operators', () =>
+  withSpire(async (spire) => {
+    const operator = spire.local(EntryDefinition);
+    const selectors = Array.from({ length: 10 }, (_, at) => ({
+      type: 'unix',
+      value: `path:/${at}${'x'.repeat(2000)}`,
+    }));
+    const paths = Array.from({ length: 300 }, (_, at) => `/fat${at}`);
+    for (const some of [paths.slice(0, 150), paths.slice(150)])
+      await create(operator, ...some.map((path) => entry(path, { selectors })));
+    const client = spire.tls(EntryDefinition, await spire.attest(PARENT));
+    let wanted: string[] | undefined;
+    const given: string[] = [];
+    const asked = Promise.withResolvers<readonly string[]>();
+    async function* requests() {
+      yield { outputMask: undefined, ids: [] };
+      yield { outputMask: undefined, ids: [...(await asked.promise)] };
+    }
+    for await (const { entryRevisions, entries, more } of client.syncAuthorizedEntries(requests())) {
+      wanted = [...(wanted ?? []), ...entryRevisions.map(({ id }) => id)];
+      given.push(...entries.map(({ spiffeId: id }) => id?.path ?? ''));
+      if (!more) asked.resolve(wanted);
+    }
+    assert.deepEqual(given.toSorted(), paths.toSorted());
+    const listed: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await operator.listEntries({ filter: undefined, outputMask: undefined, pageSize: 500, pageToken });
+      listed.push(...page.entries.map(({ spiffeId: id }) => id?.path ?? ''));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    assert.deepEqual(listed.toSorted(), paths.toSorted());
+  }));
