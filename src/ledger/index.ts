@@ -1,3 +1,3 @@
 export { EMPTY_HEAD, hashRecord, Ledger, type Verification } from './ledger.ts';
-export type { LedgerRecord, LedgerStore } from './ledger-store.ts';
+export type { KnownReceipt, LedgerRecord, LedgerStore } from './ledger-store.ts';
 export { brokenLink, orderLinks } from './order.ts';

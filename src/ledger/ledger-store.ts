@@ -13,14 +13,16 @@ export interface LedgerRecord {
   readonly hash: string;
 }
 
+export type KnownReceipt = Pick<LedgerRecord, 'receiptId' | 'body'>;
+
 /** Port: append-only storage of ledgers. */
 export interface LedgerStore extends Closeable {
   /** The last record of a trust domain's ledger. */
   last(trustDomain: string): Promise<LedgerRecord | undefined>;
   /** Writes all records durably, or none. Throws `ALREADY_EXISTS` when an index is taken. */
   append(records: readonly LedgerRecord[]): Promise<void>;
-  /** Those of some receipt ids that the trust domain's ledger holds. */
-  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly string[]>;
+  /** Those of some receipt ids that the trust domain's ledger holds, with their bodies. */
+  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly KnownReceipt[]>;
   /** Records whose txn or receipt id it is, of every trust domain. */
   find(id: string): Promise<readonly LedgerRecord[]>;
   recent(limit: number): Promise<readonly LedgerRecord[]>;

@@ -68,7 +68,7 @@ export class Ledger {
   }
 
   /**
-   * Appends receipts durably; those that are there already (by id) are left out. Returns how many were accepted, old ones included. Whoever
+   * Appends receipts durably; those that are there already (by id and by what they say) are left out. Returns how many were accepted, old ones included. Whoever
    * calls while a write is under way shares the next one. Throws `LIMIT_EXCEEDED` for a receipt that is too large, before anything is written.
    */
   async append(receipts: readonly Receipt[]): Promise<number> {
@@ -155,9 +155,13 @@ export class Ledger {
     for (const [trustDomain, some] of Map.groupBy(receipts, ({ record }) => record.trustDomain)) {
       // An id is a trust domain's own: another one's receipt of the same id must not suppress it.
       const asked = some.filter(({ isNew }) => lookUp || !isNew).map(({ record }) => record.receiptId);
-      const ids = new Set(asked.length === 0 ? [] : await this.#store.known(trustDomain, asked));
+      const said = new Map(await this.#known(trustDomain, asked));
+      const ids = new Set(said.keys());
+      const own = some.map(({ record }) => withOwnId(record, said));
+      const moved = own.filter((record, index) => record !== some[index]?.record).map(({ receiptId }) => receiptId);
+      for (const [id] of await this.#known(trustDomain, moved)) ids.add(id);
       let head = this.#heads.get(trustDomain) ?? (await this.#head(trustDomain));
-      for (const { record: receipt } of some) {
+      for (const receipt of own) {
         if (ids.has(receipt.receiptId)) continue;
         ids.add(receipt.receiptId);
         const record = { ...receipt, index: head.index, hash: hashRecord(head.hash, receipt.body) };
@@ -167,6 +171,11 @@ export class Ledger {
       heads.set(trustDomain, head);
     }
     return { records, heads };
+  }
+
+  async #known(trustDomain: string, ids: readonly string[]): Promise<readonly (readonly [string, string])[]> {
+    if (ids.length === 0) return [];
+    return (await this.#store.known(trustDomain, ids)).map(({ receiptId, body }) => [receiptId, body]);
   }
 
   async #head(trustDomain: string): Promise<Head> {
@@ -200,6 +209,23 @@ function written(receipt: Receipt): Unplaced {
   if (Buffer.byteLength(body) > LIMITS.receiptBytes.value)
     throw new Fault('LIMIT_EXCEEDED', 'a receipt is larger than the limit');
   return { trustDomain: receipt.trustDomain, receiptId: receipt.id, txn: receipt.txn, body };
+}
+
+/**
+ * Whoever was denied knows the id of the denial. A receipt of that id which says something else must not keep the denial out of the ledger: the
+ * later one has an id of its own, made of what it says, so that reporting it again changes nothing.
+ */
+function withOwnId(record: Unplaced, said: Map<string, string>): Unplaced {
+  const there = said.get(record.receiptId);
+  if (there === undefined) said.set(record.receiptId, record.body);
+  if (there === undefined || there === record.body) return record;
+  const id = createHash('sha256').update(record.body, 'utf8').digest('hex').slice(0, 32);
+  const receipt = receiptOf({ ...record, index: 0, hash: '' });
+  return {
+    ...record,
+    receiptId: id,
+    body: JSON.stringify({ ...receipt, id, detail: { ...receipt.detail, idAsReported: receipt.id } }),
+  };
 }
 
 function newBatch(): Batch {

@@ -64,7 +64,7 @@ function ledgerOn(disk: Disk): LedgerStore & { readonly records: LedgerRecord[] 
     },
     known: async (trustDomain, ids) => {
       disk.ask();
-      return ids.filter((id) => of(trustDomain).some(({ receiptId }) => receiptId === id));
+      return of(trustDomain).filter(({ receiptId }) => ids.includes(receiptId));
     },
     find: async () => [],
     recent: async () => [],

@@ -1,4 +1,4 @@
-import type { LedgerRecord, LedgerStore } from '#ledger';
+import type { KnownReceipt, LedgerRecord, LedgerStore } from '#ledger';
 import { type Database, numberOf, type Row, textOf } from './database.ts';
 
 const COLUMNS = 'trust_domain, position, receipt_id, txn, body, hash';
@@ -29,13 +29,13 @@ export class PostgresLedgerStore implements LedgerStore {
     );
   }
 
-  async known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly string[]> {
+  async known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly KnownReceipt[]> {
     const rows = await this.#database.run(
-      'SELECT receipt_id FROM hauberk.record WHERE trust_domain = $1 AND receipt_id = ANY ($2::text[])',
+      'SELECT receipt_id, body FROM hauberk.record WHERE trust_domain = $1 AND receipt_id = ANY ($2::text[])',
       trustDomain,
       receiptIds,
     );
-    return rows.map((row) => textOf(row.receipt_id));
+    return rows.map((row) => ({ receiptId: textOf(row.receipt_id), body: textOf(row.body) }));
   }
 
   find(id: string): Promise<readonly LedgerRecord[]> {

@@ -1,4 +1,4 @@
-import type { LedgerRecord, LedgerStore } from '#ledger';
+import type { KnownReceipt, LedgerRecord, LedgerStore } from '#ledger';
 import { DatabaseWorker } from './database-worker.ts';
 
 /** Ledgers in one SQLite file, which this process alone writes. Transactions run in a worker. */
@@ -22,7 +22,7 @@ export class SqliteLedgerStore implements LedgerStore {
     return this.#worker.call('append', records);
   }
 
-  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly string[]> {
+  known(trustDomain: string, receiptIds: readonly string[]): Promise<readonly KnownReceipt[]> {
     return this.#worker.call('known', trustDomain, receiptIds);
   }
 

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { LedgerRecord } from '#ledger';
+import type { KnownReceipt, LedgerRecord } from '#ledger';
 import { type Migration, numberOf, openDatabase, type Row, textOf, transaction } from './database.ts';
 
 const SCHEMA = `
@@ -22,7 +22,7 @@ export class LedgerTables {
   constructor(file: string) {
     this.#database = openDatabase(file, LEDGER_MIGRATIONS);
     this.#insert = this.#database.prepare('INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)');
-    this.#known = this.#database.prepare('SELECT 1 FROM record WHERE trust_domain = ? AND receipt_id = ?');
+    this.#known = this.#database.prepare('SELECT body FROM record WHERE trust_domain = ? AND receipt_id = ?');
   }
 
   last(trustDomain: string): LedgerRecord | undefined {
@@ -36,8 +36,11 @@ export class LedgerTables {
     });
   }
 
-  known(trustDomain: string, receiptIds: readonly string[]): readonly string[] {
-    return receiptIds.filter((id) => this.#known.get(trustDomain, id) !== undefined);
+  known(trustDomain: string, receiptIds: readonly string[]): readonly KnownReceipt[] {
+    return receiptIds.flatMap((receiptId) => {
+      const row = this.#known.get(trustDomain, receiptId);
+      return row === undefined ? [] : [{ receiptId, body: String(row.body) }];
+    });
   }
 
   find(id: string): readonly LedgerRecord[] {

@@ -253,6 +253,30 @@ for (const [what, sql] of [
     }));
 }
 
+test('attack: who knows the id of a denial does not keep it out of the ledger by reporting another receipt of that id', () =>
+  inDirectory(async (directory) => {
+    const ledger = new Ledger(await SqliteLedgerStore.open(join(directory, 'ledger.db')));
+    const forged = receipt('1', { effect: 'allow' });
+    const denial = receipt('1', { effect: 'deny', code: 'POLICY_DENIED' });
+    await ledger.append([forged]);
+    await ledger.append([denial, denial]);
+    await ledger.append([receipt('2'), denial, forged, receipt('2', { effect: 'deny' })]);
+    const kept = await ledger.recent(10);
+    assert.deepEqual(
+      kept.map(({ effect }) => effect),
+      ['deny', 'allow', 'deny', 'allow'],
+    );
+    assert.equal(kept[2]?.code, 'POLICY_DENIED');
+    assert.equal(kept[2]?.detail?.idAsReported, forged.id);
+    // Who knows what the other will say takes that id, too: the report is taken, and holds up none behind it.
+    const id = kept[2]?.id ?? '';
+    const other = new Ledger(await SqliteLedgerStore.open(join(directory, 'other.db')));
+    await other.append([forged, { ...forged, id }]);
+    await other.append([denial, receipt('3')]);
+    assert.equal((await other.recent(10)).length, 3);
+    assert.ok((await ledger.verify()).every(({ brokenAt }) => brokenAt === undefined));
+  }));
+
 test('a chain is ordered by caller before callee, whatever the clocks say', () => {
   const edge = receipt('1', { startedAt: '2026-01-01T00:00:09.000Z' });
   const gateway = receipt('2', { parentSpan: edge.span, startedAt: '2026-01-01T00:00:05.000Z' });
