@@ -9,6 +9,7 @@ import {
   readUpEnvironment,
   runRoot,
   type SupervisorClient,
+  visible,
 } from '#up';
 import { type Client, createGrpcClient, dialUnix, type ServiceDefinition } from '#wire';
 
@@ -75,5 +76,5 @@ async function during<C extends Closeable, T>(client: C, use: (client: C) => Pro
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${text.split('\n').map(visible).join('\n')}\n`);
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Receipt } from '#chain';
 import { Fault } from '#kernel';
-import { type AdminClient, chain } from '#up';
+import { type AdminClient, chain, visible } from '#up';
 import { print, type TargetOptions, withAdmin, withTarget } from './target.ts';
 
 export function whyCommand(): Command {
@@ -49,7 +49,9 @@ function story(receipts: readonly Receipt[], explanation: readonly string[]): st
     );
   });
   const denied = receipts.filter(({ effect }) => effect === 'deny').map(sentence);
-  return [...tables, denied.join('\n'), explanation.join('\n')].filter((part) => part !== '').join('\n\n');
+  return [...tables, denied.map(visible).join('\n'), explanation.map(visible).join('\n')]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }
 
 function sentence({ code, kind, workload, id }: Receipt): string {

@@ -8,3 +8,4 @@ export type { RunningUp } from './running.ts';
 export { firstScreen } from './screen.ts';
 export { table } from './table.ts';
 export { startUp, type UpOptions } from './up.ts';
+export { visible } from './visible.ts';

@@ -1,3 +1,5 @@
+import { visible } from './visible.ts';
+
 /** Columns as wide as their widest cell, two spaces between them, no trailing space. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(shorten));
@@ -12,5 +14,5 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
 
 /** `spiffe://` stands before every identity of a table: without it two of them fit on a screen. */
 function shorten(cell: string): string {
-  return cell.replace(/^spiffe:\/\//, '');
+  return visible(cell.replace(/^spiffe:\/\//, ''));
 }
