@@ -5,14 +5,16 @@ import type { AuthorityBundle } from './authority-bundle.ts';
 import { type DownstreamCaRequest, type IssuedCa, issueDownstreamCa } from './downstream-ca.ts';
 import type { AuthorityJournal, AuthorityKind } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
-import { type BundleListener, KeySlots, type NewSlot, type Upstream } from './key-slots.ts';
+import { type KeySlots, keySlots } from './key-slots.ts';
 import type { KeyType } from './key-type.ts';
-import { makeSlot } from './make-slot.ts';
+import { makeSlot, type NewSlot } from './make-slot.ts';
 import { ObservedKeyManager } from './observed-key-manager.ts';
+import type { BundleListener } from './publication.ts';
 import { type AuthorityState, type Slot, toState } from './slot.ts';
 import { type IssuedToken, type JwtSvidRequest, TokenIssuer, type WitSvidRequest } from './token-issuer.ts';
+import { toUpstream } from './upstream.ts';
 import type { UpstreamAuthority } from './upstream-authority.ts';
-import { makeUpstreamSlot, toAnchor } from './upstream-slot.ts';
+import { makeUpstreamSlot } from './upstream-slot.ts';
 import { type IssuedX509Svid, type IssueRequest, X509Issuer } from './x509-issuer.ts';
 
 export interface AuthorityOptions {
@@ -49,35 +51,35 @@ export class Authority implements Closeable {
     this.#options = { ...options, keyManager: this.#keys };
     const { upstream, ...ports } = this.#options;
     const above = upstream === undefined ? {} : { upstream: toUpstream(upstream) };
-    this.#slots = new KeySlots({ ...ports, ...above, make: (kind) => this.#make(kind) });
+    this.#slots = keySlots({ ...ports, ...above, make: (kind) => this.#make(kind) });
     this.#x509 = new X509Issuer(this.#options);
     this.#tokens = new TokenIssuer(this.#options);
   }
 
   /** Loads what the journal remembers, makes what is missing, and starts to rotate by time. */
   ready(): Promise<void> {
-    return this.#slots.open();
+    return this.#slots.rotation.open();
   }
 
   /** Makes keys of a kind that there are none of yet, as the first request for its SVIDs does. */
   async use(kind: AuthorityKind): Promise<void> {
-    this.#slots.want(kind);
+    this.#slots.rotation.want(kind);
     await this.rotateIfDue();
   }
 
   /** The same object until its content changes. */
   bundle(): AuthorityBundle {
-    return this.#slots.bundle;
+    return this.#slots.authorities.bundle;
   }
 
   /** Calls back on every change of the bundle, before anything new in it signs. Returns how to stop. */
   onBundleChange(listener: BundleListener): () => void {
-    return this.#slots.onBundleChange(listener);
+    return this.#slots.publication.onBundleChange(listener);
   }
 
   /** Milliseconds since the epoch, or undefined before there is an active CA. */
   get caNotAfter(): number | undefined {
-    return this.#slots.active('x509')?.notAfter;
+    return this.#slots.authorities.active('x509')?.notAfter;
   }
 
   /**
@@ -85,47 +87,47 @@ export class Authority implements Closeable {
    * Asks nobody.
    */
   trouble(): Fault | undefined {
-    const lacking = this.#slots.kinds().find((kind) => this.#usable(kind) === undefined && !this.#isNew(kind));
+    const lacking = this.#slots.rotation.kinds().find((kind) => this.#usable(kind) === undefined && !this.#isNew(kind));
     return lacking === undefined ? this.#keys.fault : this.#unusable(lacking);
   }
 
   /** The keys of one kind, oldest first. */
   states(kind: AuthorityKind): readonly AuthorityState[] {
-    return this.#slots.of(kind).map(toState);
+    return this.#slots.authorities.of(kind).map(toState);
   }
 
   /** Makes and publishes the next key, in the place of one that was prepared before. */
-  async prepare(kind: AuthorityKind): Promise<AuthorityState> {
-    return toState(await this.#slots.prepare(kind));
+  prepare(kind: AuthorityKind): Promise<AuthorityState> {
+    return this.#slots.commands.prepare(kind);
   }
 
   /** Signs with a prepared key from now on. Throws `AUTHORITY_STATE_INVALID` for one that is not prepared, `NOT_FOUND`. */
-  async activate(kind: AuthorityKind, id: string): Promise<AuthorityState> {
-    return toState(await this.#slots.activate(kind, id));
+  activate(kind: AuthorityKind, id: string): Promise<AuthorityState> {
+    return this.#slots.commands.activate(kind, id);
   }
 
   /** Has everything that an old key signed replaced. Throws `AUTHORITY_STATE_INVALID` for one that is not old, `NOT_FOUND`. */
   taint(kind: AuthorityKind, id: string): Promise<AuthorityState> {
-    return this.#slots.taint(kind, id);
+    return this.#slots.commands.taint(kind, id);
   }
 
   /** Takes a tainted key out of the bundle. Throws `AUTHORITY_STATE_INVALID` for one that is not old and tainted, `NOT_FOUND`. */
   revoke(kind: AuthorityKind, id: string): Promise<AuthorityState> {
-    return this.#slots.revoke(kind, id);
+    return this.#slots.commands.revoke(kind, id);
   }
 
   /** Takes authorities that others sign with into the bundle. Throws `ALREADY_EXISTS`, `LIMIT_EXCEEDED`. */
   append(authorities: readonly AppendedAuthority[]): Promise<void> {
-    return this.#slots.append(authorities);
+    return this.#slots.commands.append(authorities);
   }
 
   /** As `taint` and `revoke`, for an upstream's root by its subject key id; not for the one above the active CA. */
   taintUpstream(id: string): Promise<void> {
-    return this.#slots.taintUpstream(id);
+    return this.#slots.commands.taintUpstream(id);
   }
 
   revokeUpstream(id: string): Promise<void> {
-    return this.#slots.revokeUpstream(id);
+    return this.#slots.commands.revokeUpstream(id);
   }
 
   /** Throws `IDENTITY_UNAVAILABLE` when no CA is valid now, `SPIFFE_ID_INVALID` for an id of another trust domain or without path. */
@@ -154,11 +156,11 @@ export class Authority implements Closeable {
 
   /** Prepares, activates and retires what is due at this moment; heals at once when an active key has expired. */
   rotateIfDue(): Promise<void> {
-    return this.#slots.rotateIfDue();
+    return this.#slots.rotation.rotateIfDue();
   }
 
   close(): Promise<void> {
-    return this.#slots.close();
+    return this.#slots.rotation.close();
   }
 
   #assertOwn(id: SpiffeId): void {
@@ -176,7 +178,7 @@ export class Authority implements Closeable {
   #unusable(kind: AuthorityKind): Fault {
     return new Fault(
       'IDENTITY_UNAVAILABLE',
-      this.#slots.active(kind) === undefined
+      this.#slots.authorities.active(kind) === undefined
         ? 'the authority has no key of this kind at the moment'
         : 'the key of the authority is not valid now, or not here: servers of one store need one place for their keys',
     );
@@ -189,9 +191,9 @@ export class Authority implements Closeable {
   }
 
   #usable(kind: AuthorityKind): Slot | undefined {
-    const active = this.#slots.active(kind);
+    const active = this.#slots.authorities.active(kind);
     const now = this.#options.clock.now();
-    if (active === undefined || !this.#slots.canSign(active)) return undefined;
+    if (active === undefined || !this.#slots.keys.has(active)) return undefined;
     return active.notBefore <= now && now < active.notAfter ? active : undefined;
   }
 
@@ -201,14 +203,4 @@ export class Authority implements Closeable {
     if (kind === 'x509' && upstream !== undefined) return makeUpstreamSlot(keyType, options, upstream);
     return { slot: await makeSlot(kind, keyType, options) };
   }
-}
-
-function toUpstream(upstream: UpstreamAuthority): Upstream {
-  return {
-    bundle: async () => {
-      const { roots, keys } = await upstream.bundle();
-      return { anchors: roots.map(toAnchor), keys };
-    },
-    publish: async (keys) => upstream.publish?.(keys),
-  };
 }

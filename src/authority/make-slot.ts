@@ -2,7 +2,7 @@ import { type Clock, Fault, type Random, randomHex } from '#kernel';
 import { SpiffeId, type TrustDomain } from '#spiffe';
 import { type Certificate, keyId, parseCertificate } from '#x509';
 import { makeCaCertificate } from './ca-certificate.ts';
-import type { AuthorityKind } from './journal.ts';
+import type { AuthorityKind, JournalAnchor } from './journal.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE, type KeyType } from './key-type.ts';
 import { backdateMillis } from './profile.ts';
@@ -20,6 +20,12 @@ export interface NewKey {
   readonly kid: string;
   readonly keyName: string;
   readonly spki: Buffer;
+}
+
+export interface NewSlot {
+  readonly slot: Slot;
+  /** The upstream's roots, when it signed the slot. */
+  readonly upstream?: readonly JournalAnchor[];
 }
 
 /** A key under a name that nobody else has. */
