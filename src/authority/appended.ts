@@ -1,7 +1,7 @@
 import { Fault, LIMITS } from '#kernel';
-import type { AuthorityKind } from './journal.ts';
-import { wrongState } from './rotation.ts';
-import type { AuthorityState } from './slot.ts';
+import type { AuthorityKind } from './authority-kind.ts';
+import type { AuthorityState } from './authority-state.ts';
+import { wrongState } from './authority-state.ts';
 
 /** An authority that somebody else signs with, in the bundle beside the own ones: a server's below, or one that an operator knows. */
 export interface AppendedAuthority {

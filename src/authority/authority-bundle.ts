@@ -1,5 +1,6 @@
 import type { AppendedAuthority } from './appended.ts';
-import type { AuthorityKind, JournalAnchor } from './journal.ts';
+import type { AuthorityKind } from './authority-kind.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import { isSelfIssued, type Slot } from './slot.ts';
 
 /** What relying parties trust of a trust domain, as its authority publishes it. */

@@ -1,11 +1,13 @@
 import { Fault, LIMITS } from '#kernel';
 import { type AppendedAuthority, appended, revokeAppended, stateOfAppended, taintAppended } from './appended.ts';
+import type { AuthorityKind } from './authority-kind.ts';
+import type { AuthorityState } from './authority-state.ts';
+import { wrongState } from './authority-state.ts';
 import type { Contents } from './contents.ts';
-import type { AuthorityKind } from './journal.ts';
 import type { JournaledAuthorities } from './journaled-authorities.ts';
 import type { Publication } from './publication.ts';
-import { revoked, slotOf, tainted, wrongState } from './rotation.ts';
-import { type AuthorityState, type Slot, toState, upstreamAuthorityId } from './slot.ts';
+import { revoked, slotOf, tainted } from './rotation.ts';
+import { type Slot, toState, upstreamAuthorityId } from './slot.ts';
 import type { Succession } from './succession.ts';
 import type { TimedRotation } from './timed-rotation.ts';
 import { revokeAnchor, taintAnchor } from './upstream-anchors.ts';

@@ -1,5 +1,5 @@
 import type { AppendedAuthority } from './appended.ts';
-import type { JournalAnchor } from './journal.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import type { Slot } from './slot.ts';
 
 /** Every authority that is in the bundle of a trust domain, or is remembered: own ones, an upstream's, and others'. */

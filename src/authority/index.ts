@@ -1,21 +1,16 @@
 export type { AppendedAuthority } from './appended.ts';
 export { Authority, type AuthorityOptions } from './authority.ts';
 export type { AuthorityBundle, AuthorityKey } from './authority-bundle.ts';
+export { AUTHORITY_KINDS, type AuthorityKind } from './authority-kind.ts';
+export type { AuthorityState } from './authority-state.ts';
 export { makeCaCertificate } from './ca-certificate.ts';
 export type { DownstreamCaRequest, IssuedCa } from './downstream-ca.ts';
 export { journalContract } from './journal.contract.ts';
-export {
-  AUTHORITY_KINDS,
-  type AuthorityJournal,
-  type AuthorityKind,
-  type JournalRecord,
-  type JournalSlot,
-  parseJournal,
-} from './journal.ts';
+export { type AuthorityJournal, parseJournal } from './journal.ts';
+export type { JournalRecord, JournalSlot } from './journal-record.ts';
 export { keyManagerContract } from './key-manager.contract.ts';
 export type { KeyManager } from './key-manager.ts';
 export { KEY_TYPES, KEY_USE, type KeyType } from './key-type.ts';
-export type { AuthorityState } from './slot.ts';
 export type { IssuedToken, JwtSvidRequest, WitSvidRequest } from './token-issuer.ts';
 export type {
   UpstreamAnswer,

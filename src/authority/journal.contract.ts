@@ -1,5 +1,6 @@
 import { Fault, faultCode } from '#kernel';
-import type { AuthorityJournal, JournalRecord } from './journal.ts';
+import type { AuthorityJournal } from './journal.ts';
+import type { JournalRecord } from './journal-record.ts';
 
 /** What every `AuthorityJournal` must do; throws `INTERNAL_ERROR` naming the first rule that does not hold. `open` opens what was kept before. */
 export async function journalContract(open: () => Promise<AuthorityJournal>): Promise<void> {

@@ -1,8 +1,9 @@
 import { faultCode } from '#kernel';
 import type { TrustDomain } from '#spiffe';
 import { type AuthorityBundle, bundleContent } from './authority-bundle.ts';
+import type { AuthorityKind } from './authority-kind.ts';
 import { type Contents, isSameContents, NO_CONTENTS, unexpired } from './contents.ts';
-import type { AuthorityJournal, AuthorityKind } from './journal.ts';
+import type { AuthorityJournal } from './journal.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { fromJournal, type Slot, toJournal } from './slot.ts';
 

@@ -1,7 +1,8 @@
 import type { Clock } from '#kernel';
 import type { TrustDomain } from '#spiffe';
+import type { AuthorityKind } from './authority-kind.ts';
 import { AuthorityCommands } from './commands.ts';
-import type { AuthorityJournal, AuthorityKind } from './journal.ts';
+import type { AuthorityJournal } from './journal.ts';
 import { JournaledAuthorities } from './journaled-authorities.ts';
 import type { KeyManager } from './key-manager.ts';
 import type { NewSlot } from './make-slot.ts';

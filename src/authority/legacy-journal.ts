@@ -1,5 +1,5 @@
 import { parseCertificate } from '#x509';
-import type { JournalRecord, JournalSlot } from './journal.ts';
+import type { JournalRecord, JournalSlot } from './journal-record.ts';
 
 interface LegacySlot {
   readonly keyName: string;

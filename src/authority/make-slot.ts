@@ -1,8 +1,9 @@
 import { type Clock, Fault, type Random, randomHex } from '#kernel';
 import { SpiffeId, type TrustDomain } from '#spiffe';
 import { type Certificate, keyId, parseCertificate } from '#x509';
+import type { AuthorityKind } from './authority-kind.ts';
 import { makeCaCertificate } from './ca-certificate.ts';
-import type { AuthorityKind, JournalAnchor } from './journal.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import type { KeyManager } from './key-manager.ts';
 import { KEY_USE, type KeyType } from './key-type.ts';
 import { backdateMillis } from './profile.ts';

@@ -1,4 +1,5 @@
 import { Fault } from '#kernel';
+import { wrongState } from './authority-state.ts';
 import type { Slot } from './slot.ts';
 
 const DAY = 86_400_000;
@@ -73,8 +74,4 @@ export function slotOf(slots: readonly Slot[], id: string): Slot {
   const found = slots.find((slot) => slot.id === id);
   if (found === undefined) throw new Fault('NOT_FOUND', 'unexpected authority ID');
   return found;
-}
-
-export function wrongState(rule: string): Fault {
-  return new Fault('AUTHORITY_STATE_INVALID', rule);
 }

@@ -1,5 +1,6 @@
 import { type Certificate, parseCertificate } from '#x509';
-import type { JournalSlot, SlotState } from './journal.ts';
+import type { AuthorityState } from './authority-state.ts';
+import type { JournalSlot } from './journal-record.ts';
 
 /** One key of an authority with what is published of it. */
 export interface Slot extends Omit<JournalSlot, 'publicKey' | 'chain'> {
@@ -7,17 +8,6 @@ export interface Slot extends Omit<JournalSlot, 'publicKey' | 'chain'> {
   readonly spki: Buffer;
   /** Of a CA: its certificate, then the intermediates above it; empty otherwise. */
   readonly chain: readonly Certificate[];
-}
-
-/** What an operator sees of a slot. */
-export interface AuthorityState {
-  readonly id: string;
-  readonly state: SlotState;
-  readonly tainted: boolean;
-  /** Milliseconds since the epoch. */
-  readonly notAfter: number;
-  /** Hexadecimal subject key id of the upstream authority above a CA that is not self-signed. */
-  readonly upstreamAuthorityId?: string;
 }
 
 export function toState({ id, state, tainted, notAfter, chain }: Slot): AuthorityState {

@@ -1,4 +1,4 @@
-import type { AuthorityKind } from './journal.ts';
+import type { AuthorityKind } from './authority-kind.ts';
 import type { JournaledAuthorities } from './journaled-authorities.ts';
 import type { NewSlot } from './make-slot.ts';
 import type { Publication } from './publication.ts';

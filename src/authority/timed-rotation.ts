@@ -1,5 +1,6 @@
 import type { Clock, Closeable, Scheduled } from '#kernel';
-import { AUTHORITY_KINDS, type AuthorityJournal, type AuthorityKind } from './journal.ts';
+import { AUTHORITY_KINDS, type AuthorityKind } from './authority-kind.ts';
+import type { AuthorityJournal } from './journal.ts';
 import type { JournaledAuthorities } from './journaled-authorities.ts';
 import type { Publication } from './publication.ts';
 import { dueStep, nextDue } from './rotation.ts';

@@ -1,7 +1,7 @@
 import { Fault } from '#kernel';
+import { wrongState } from './authority-state.ts';
 import type { Contents } from './contents.ts';
-import type { JournalAnchor } from './journal.ts';
-import { wrongState } from './rotation.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import { upstreamAuthorityId } from './slot.ts';
 
 /** What is known of an anchor stays: an upstream can bring anchors, and neither clear nor bring back one. */

@@ -1,5 +1,5 @@
 import { followed } from './appended.ts';
-import type { JournalAnchor } from './journal.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import type { JournaledAuthorities } from './journaled-authorities.ts';
 import type { Publication } from './publication.ts';
 import { upstreamAuthorityId } from './slot.ts';

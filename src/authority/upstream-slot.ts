@@ -1,7 +1,7 @@
 import { Fault } from '#kernel';
 import { SpiffeId, type TrustDomain } from '#spiffe';
 import { type Certificate, encodeCertificateRequest, encodeRequestedPart, parseCertificate, verifyPath } from '#x509';
-import type { JournalAnchor } from './journal.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import { KEY_USE, type KeyType } from './key-type.ts';
 import { authorityIdOf, type NewSlot, newKey, type SlotMakerOptions } from './make-slot.ts';
 import type { UpstreamAuthority, UpstreamRoot } from './upstream-authority.ts';

@@ -1,5 +1,5 @@
 import type { AppendedAuthority } from './appended.ts';
-import type { JournalAnchor } from './journal.ts';
+import type { JournalAnchor } from './journal-record.ts';
 import type { UpstreamAuthority } from './upstream-authority.ts';
 import { toAnchor } from './upstream-slot.ts';
 
