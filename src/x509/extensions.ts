@@ -12,7 +12,12 @@ import {
 import { readGeneralName, type SubjectNames } from './general-name.ts';
 import { type NameConstraints, readNameConstraints } from './name-constraints.ts';
 import { OID } from './oids.ts';
-import { readPolicies, readPolicyConstraints, readPolicyMappings } from './policy-extensions.ts';
+import {
+  type CertificatePolicies,
+  readPolicies,
+  readPolicyConstraints,
+  readPolicyMappings,
+} from './policy-extensions.ts';
 
 /** What the extensions of a certificate or request say; absent extensions are undefined or empty. */
 export interface Extensions {
@@ -38,16 +43,6 @@ export interface KeyUsage {
   readonly keyAgreement: boolean;
   readonly keyCertSign: boolean;
   readonly cRLSign: boolean;
-}
-
-/** RFC 5280 §4.2.1.4, §4.2.1.5, §4.2.1.11 and §4.2.1.14. */
-export interface CertificatePolicies {
-  /** Undefined where the extension is absent. */
-  readonly asserted?: readonly string[];
-  readonly mappings?: readonly (readonly [issuerDomain: string, subjectDomain: string])[];
-  readonly requireExplicit?: number;
-  readonly inhibitMapping?: number;
-  readonly inhibitAny?: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

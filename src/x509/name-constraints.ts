@@ -1,5 +1,4 @@
 import { LIMITS } from '#kernel';
-import type { Certificate } from './certificate.ts';
 import { contextTag, type DerReader, derFault, TAG } from './der-reader.ts';
 import { type CollectedNames, readGeneralName, type SubjectNames } from './general-name.ts';
 import { canonicalName, emailsOf, isEmptyName } from './name.ts';
@@ -10,6 +9,12 @@ export interface NameConstraints {
   readonly excluded: SubjectNames;
 }
 
+/** What of a certificate its issuers' constraints are about. */
+export interface NamedSubject {
+  readonly subjectDer: Buffer;
+  readonly names: SubjectNames;
+}
+
 /** Throws `DER_INVALID` for what is no constraint of its form. */
 export function readNameConstraints(reader: DerReader): NameConstraints {
   const constraints = { permitted: readSubtrees(reader, 0), excluded: readSubtrees(reader, 1) };
@@ -18,13 +23,13 @@ export function readNameConstraints(reader: DerReader): NameConstraints {
 }
 
 /**
- * True when every name of the certificate lies within what is permitted for its form, and none within what is excluded. A name of a form that
+ * True when every name of the subject lies within what is permitted for its form, and none within what is excluded. A name of a form that
  * is constrained and not evaluated here refuses the path (RFC 5280 §4.2.1.10: process the constraint or reject the certificate).
  */
-export function permitsNames(constraints: NameConstraints | undefined, certificate: Certificate): boolean {
+export function permitsNames(constraints: NameConstraints | undefined, subject: NamedSubject): boolean {
   if (constraints === undefined) return true;
   const { permitted, excluded } = constraints;
-  const { names, subjectDer } = certificate;
+  const { names, subjectDer } = subject;
   if (names.others && (permitted.others || excluded.others)) return false;
   const directories = isEmptyName(subjectDer) ? names.directories : [subjectDer, ...names.directories];
   // §4.2.1.10: addresses in the subject count where there are none in the alternative names.

@@ -8,7 +8,16 @@ import {
   readSmallInteger,
   TAG,
 } from './der-reader.ts';
-import type { CertificatePolicies } from './extensions.ts';
+
+/** RFC 5280 §4.2.1.4, §4.2.1.5, §4.2.1.11 and §4.2.1.14. */
+export interface CertificatePolicies {
+  /** Undefined where the extension is absent. */
+  readonly asserted?: readonly string[];
+  readonly mappings?: readonly (readonly [issuerDomain: string, subjectDomain: string])[];
+  readonly requireExplicit?: number;
+  readonly inhibitMapping?: number;
+  readonly inhibitAny?: number;
+}
 
 /** RFC 5280 §4.2.1.4: at least one, none twice. Qualifiers are not read: they say nothing about validity. */
 export function readPolicies(reader: DerReader): readonly string[] {

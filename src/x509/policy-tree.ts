@@ -1,7 +1,7 @@
 import type { Certificate } from './certificate.ts';
-import type { CertificatePolicies } from './extensions.ts';
 import { isSelfIssued } from './name.ts';
 import { OID } from './oids.ts';
+import type { CertificatePolicies } from './policy-extensions.ts';
 
 /** Policies that are valid at one depth, each with those that it is known by below. Null once there is none (§6.1.3 (e), (f)). */
 type Level = ReadonlyMap<string, ReadonlySet<string>> | null;
