@@ -1,6 +1,8 @@
 export type { AgentFilter } from './agent-filter.ts';
 export type { AgentRecord, JoinToken } from './agent-record.ts';
 export type { AgentChange } from './agents.ts';
+export type { Refusal } from './commits.ts';
+export type { Committed, CommittedChange } from './committed.ts';
 export type { Draft, PlannedChange } from './draft.ts';
 export { isSameEntry, parseEntry } from './entry.ts';
 export type { EntryFilter, MatchBehavior, SetMatch } from './entry-filter.ts';
@@ -15,15 +17,8 @@ export { parseFederation } from './federation.ts';
 export type { PastResource } from './history.ts';
 export { journalLog, keyLog } from './log-names.ts';
 export { MemoryStore } from './memory-store.ts';
-export {
-  type Committed,
-  type CommittedChange,
-  type Held,
-  type ReceiptOutlet,
-  type Refusal,
-  Registry,
-  type RegistryOptions,
-} from './registry.ts';
+export type { ReceiptOutlet } from './receipt-delivery.ts';
+export { type Held, Registry, type RegistryOptions } from './registry.ts';
 export { type ContractRule, type StorePlace, storeContract } from './store.contract.ts';
 export {
   type Change,

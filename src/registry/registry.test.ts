@@ -10,9 +10,11 @@ import {
   writeSequence,
 } from '#wire';
 import type { AgentRecord } from './agent-record.ts';
+import type { Committed } from './committed.ts';
 import { removeFederatedBundle, setFederatedBundle, takeFetchedBundle } from './federated-bundle.ts';
 import { MemoryStore } from './memory-store.ts';
-import { type Committed, type ReceiptOutlet, Registry } from './registry.ts';
+import type { ReceiptOutlet } from './receipt-delivery.ts';
+import { Registry } from './registry.ts';
 import type { PendingReceipt, ResourceChange, Store } from './store.ts';
 
 const LOCAL = 'spiffe://bank-a/node/local';

@@ -1,24 +1,23 @@
-import { type Clock, type Closeable, Fault, isFault, type Log, type Random, type Scheduled } from '#kernel';
+import { type Clock, type Closeable, Fault, type Log, type Random } from '#kernel';
 import type { EntryResource, ResourceKind, TrustDomainResource } from '#wire';
 import type { AgentFilter } from './agent-filter.ts';
 import type { AgentRecord, JoinToken } from './agent-record.ts';
 import { type AgentChange, type AgentReceipts, Agents } from './agents.ts';
-import { Draft, type PlannedChange } from './draft.ts';
-import { isLive } from './entry.ts';
-import { type EntryFilter, filterEntries } from './entry-filter.ts';
-import { EntryIndex, type HeldEntry } from './entry-index.ts';
+import { type ChangesByDomain, Commits, type Fill, fillWith, type Refusal } from './commits.ts';
+import { type Committed, toCommitted } from './committed.ts';
+import type { PlannedChange } from './draft.ts';
+import { EntryExpiry } from './entry-expiry.ts';
+import type { EntryFilter } from './entry-filter.ts';
+import type { HeldEntry } from './entry-index.ts';
 import { History, type PastResource } from './history.ts';
+import { LiveEntries } from './live-entries.ts';
 import { stateLog, trustDomainOf } from './log-names.ts';
 import { type LogCommitted, Logs } from './logs.ts';
+import { ReceiptDelivery, type ReceiptOutlet } from './receipt-delivery.ts';
+import { Retries } from './retries.ts';
 import type { PendingReceipt, ResourceChange, Store, StoredResource, Use } from './store.ts';
+import { StoreFollowing } from './store-following.ts';
 import { UseTracker } from './use-tracker.ts';
-
-/** Where receipts of commits go: they are written with the commit, and handed on until the ledger has taken them. */
-export interface ReceiptOutlet {
-  describe(committed: Committed, by: string): readonly PendingReceipt[];
-  /** Appends receipts to the ledger, whatever of them it has already. */
-  deliver(receipts: readonly PendingReceipt[]): Promise<void>;
-}
 
 export interface RegistryOptions {
   readonly store: Store;
@@ -26,19 +25,6 @@ export interface RegistryOptions {
   readonly random: Random;
   readonly receipts?: ReceiptOutlet;
   readonly log?: Log;
-}
-
-/** One committed revision of a trust domain. */
-export interface Committed {
-  readonly trustDomain: string;
-  readonly revision: number;
-  readonly changes: readonly CommittedChange[];
-}
-
-/** Listeners are told what stood there before; `verb` is known of this server's own commits. */
-export interface CommittedChange extends ResourceChange {
-  readonly verb?: PlannedChange['verb'];
-  readonly before?: unknown;
 }
 
 /** A resource of a kind, with the revision that wrote it. */
@@ -50,66 +36,51 @@ export interface Held<T> {
   readonly revision: number;
 }
 
-/** A change that cannot be made. */
-export interface Refusal {
-  readonly trustDomain: string;
-  readonly change: ResourceChange;
-  readonly fault: Fault;
-}
-
-type Fill = (draft: Draft) => void;
-
-const RECOVER_AT_ONCE = 500;
-const PRUNE_AT_ONCE = 500;
-
 /** The state of all trust domains: indexes in memory over the store's change logs. Reads touch no store. */
 export class Registry implements Closeable {
-  readonly #options: RegistryOptions;
   readonly #logs: Logs;
-  readonly #entries = new Map<string, EntryIndex>();
+  readonly #entries: LiveEntries;
   readonly #histories = new Map<string, History>();
   readonly #agents: Agents;
   readonly #uses: UseTracker;
   readonly #listeners = new Set<(committed: Committed) => void>();
-  readonly #stopWatching: () => void;
-  readonly #unread = new Set<string>();
-  #closed = false;
-  #recovering = false;
-  #look: Scheduled | undefined;
-  #undelivered: readonly PendingReceipt[] = [];
-  #expiry: { readonly at: number; readonly timer: Scheduled } | undefined;
+  readonly #retries: Retries;
+  readonly #delivery: ReceiptDelivery;
+  readonly #commits: Commits;
+  readonly #expiry: EntryExpiry;
+  readonly #following: StoreFollowing;
 
-  private constructor(options: RegistryOptions, logs: Logs) {
-    this.#options = options;
+  private constructor({ store, clock, random, receipts, log }: RegistryOptions, logs: Logs) {
+    const outlet = receipts === undefined ? {} : { outlet: receipts };
     this.#logs = logs;
-    this.#uses = new UseTracker(options.store, options.clock);
-    const { clock, random } = options;
-    this.#agents = new Agents({ logs, clock, random, delivered: (receipts) => this.#deliver(receipts) });
-    for (const log of logs.names()) {
-      for (const entry of logs.list(log, 'Entry')) this.#index(entry);
-      this.#histories.set(log, new History(logs.revision(log)));
-    }
+    this.#uses = new UseTracker(store, clock);
+    const retries = new Retries(clock);
+    this.#retries = retries;
+    const delivery = new ReceiptDelivery({ ...outlet, store, logs, clock, retries });
+    this.#delivery = delivery;
+    this.#agents = new Agents({ logs, clock, random, delivered: (some) => delivery.deliver(some) });
+    const entries = new LiveEntries(logs, clock);
+    this.#entries = entries;
+    this.#commits = new Commits({ ...outlet, logs, entries, delivery });
+    this.#expiry = new EntryExpiry({ entries, clock, commit: (name, fill) => this.commit(name, fill, 'expiry') });
+    for (const name of logs.names()) this.#histories.set(name, new History(logs.revision(name)));
     logs.onCommit((committed) => this.#take(committed));
-    logs.onDoubt((names) => {
-      for (const name of names) this.#follow(name);
-      this.#recoverSoon();
-    });
-    this.#stopWatching = options.store.watch((log, revision) => this.#follow(log, revision));
+    this.#following = new StoreFollowing({ store, logs, delivery, retries, ...(log === undefined ? {} : { log }) });
   }
 
   /** Reads everything, and hands on the receipts that a crash held back. */
   static async open(options: RegistryOptions): Promise<Registry> {
     const registry = new Registry(options, await Logs.open(options.store));
-    await registry.#recover();
+    await registry.#delivery.recover();
     return registry;
   }
 
   /** A store that is away holds nobody up: uses of the last minute are lost then, receipts are in the store. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#stopWatching();
-    this.#expiry?.timer.cancel();
-    this.#look?.cancel();
+    this.#retries.close();
+    this.#following.close();
+    this.#expiry.close();
+    this.#delivery.close();
     await this.#uses.flush().catch(() => undefined);
     await this.#logs.flush().catch(() => undefined);
   }
@@ -132,13 +103,14 @@ export class Registry implements Closeable {
     const found: Held<T>[] = [];
     for (const log of trustDomain === undefined ? this.#logs.names() : [stateLog(trustDomain)])
       for (const resource of this.#logs.list(log, kind))
-        if (kind !== 'Entry' || this.#isLive(resource.body as EntryResource)) found.push(held<T>(kind, resource));
+        if (kind !== 'Entry' || this.#entries.isLive(resource.body as EntryResource))
+          found.push(held<T>(kind, resource));
     return found;
   }
 
   find<T>(kind: ResourceKind, trustDomain: string, key: string): T | undefined {
     const body = this.#logs.find(stateLog(trustDomain), kind, key)?.body;
-    if (kind === 'Entry' && body !== undefined && !this.#isLive(body as EntryResource)) return undefined;
+    if (kind === 'Entry' && body !== undefined && !this.#entries.isLive(body as EntryResource)) return undefined;
     return body as T | undefined;
   }
 
@@ -148,72 +120,51 @@ export class Registry implements Closeable {
   }
 
   entryCount(trustDomain: string): number {
-    return this.#entries.get(trustDomain)?.size ?? 0;
+    return this.#entries.indexOf(trustDomain)?.size ?? 0;
   }
 
   findEntry(trustDomain: string, id: string): HeldEntry | undefined {
-    const entry = this.#entries.get(trustDomain)?.find(id);
-    return entry !== undefined && this.#isLive(entry.body) ? entry : undefined;
+    return this.#entries.find(trustDomain, id);
   }
 
   /** Live entries in order of id. */
   filterEntries(trustDomain: string, filter: EntryFilter): readonly HeldEntry[] {
-    const index = this.#entries.get(trustDomain);
-    return index === undefined ? [] : filterEntries(index, filter).filter(({ body }) => this.#isLive(body));
+    return this.#entries.filter(trustDomain, filter);
   }
 
   /** The live entry that gives the same identity under the same parent for the same selectors, if there is one. */
   findSameEntry(trustDomain: string, entry: EntryResource): HeldEntry | undefined {
-    const same = this.#entries.get(trustDomain)?.findSame(entry, this.#nowSeconds());
-    return same === undefined ? undefined : this.findEntry(trustDomain, same.id);
+    return this.#entries.findSame(trustDomain, entry);
   }
 
   /** Live entries that an agent may serve: the descendants, by parent, of its id and of every alias that it has. */
   entriesOfAgent(agent: AgentRecord): readonly HeldEntry[] {
-    return this.#entries.get(agent.trustDomain)?.ofAgent(agent, this.#nowSeconds()) ?? [];
+    return this.#entries.ofAgent(agent);
   }
 
   /** One live entry, where the agent may serve it. Costs nothing of the agent's other entries. */
   findEntryOfAgent(agent: AgentRecord, id: string): HeldEntry | undefined {
-    return this.#entries.get(agent.trustDomain)?.findOfAgent(agent, id, this.#nowSeconds());
+    return this.#entries.findOfAgent(agent, id);
   }
 
   /** Ids under which an agent is known as a parent of entries. */
   aliasesOf(agent: AgentRecord): readonly string[] {
-    // A trust domain without entries has no index yet, and its agents have their aliases all the same.
-    const index = this.#entries.get(agent.trustDomain) ?? new EntryIndex(agent.trustDomain);
-    return index.aliases(agent, this.#nowSeconds());
+    return this.#entries.aliasesOf(agent);
   }
 
   /** True when entries hang below an id. */
   hasChildren(trustDomain: string, spiffeId: string): boolean {
-    return this.#entries.get(trustDomain)?.hasChildren(spiffeId) === true;
+    return this.#entries.indexOf(trustDomain)?.hasChildren(spiffeId) === true;
   }
 
   /** Every change that a commit of these changes would refuse, each with why. */
-  refusals(changes: ReadonlyMap<string, readonly ResourceChange[]>): readonly Refusal[] {
-    const draft = this.#draft(() => {});
-    const refused: Refusal[] = [];
-    const judge = (of: (trustDomain: string, change: ResourceChange) => void): void => {
-      for (const [trustDomain, some] of changes)
-        for (const change of some) {
-          try {
-            of(trustDomain, change);
-          } catch (error) {
-            if (!isFault(error)) throw error;
-            refused.push({ trustDomain, change, fault: error });
-          }
-        }
-    };
-    judge((trustDomain, change) => draft.add(trustDomain, change));
-    judge((trustDomain, change) => draft.assertKnown(trustDomain, change));
-    return refused;
+  refusals(changes: ChangesByDomain): readonly Refusal[] {
+    return this.#commits.refusals(changes);
   }
 
   /** What a commit of these changes would do. Throws what `commit` throws; nothing is written. */
-  plan(changes: ReadonlyMap<string, readonly ResourceChange[]>): ReadonlyMap<string, readonly PlannedChange[]> {
-    const draft = this.#draft(fillWith(changes));
-    return new Map([...changes.keys()].map((name) => [name, draft.changes(name)]));
+  plan(changes: ChangesByDomain): ReadonlyMap<string, readonly PlannedChange[]> {
+    return this.#commits.plan(changes);
   }
 
   /**
@@ -223,7 +174,7 @@ export class Registry implements Closeable {
    */
   async commit(trustDomain: string, changes: readonly ResourceChange[] | Fill, by = ''): Promise<Committed> {
     const fill = typeof changes === 'function' ? changes : fillWith(new Map([[trustDomain, changes]]));
-    const [committed] = await this.#commit([trustDomain], fill, by);
+    const [committed] = await this.#commits.commit([trustDomain], fill, by);
     return committed ?? { trustDomain, revision: this.revision(trustDomain), changes: [] };
   }
 
@@ -231,17 +182,13 @@ export class Registry implements Closeable {
    * Commits changes of several trust domains in one transaction: all of them or none. Trust domains where nothing differs are left out. What the
    * changes were planned on is judged again on the newest state by `assertStands`, which throws.
    */
-  commitAll(
-    changes: ReadonlyMap<string, readonly ResourceChange[]>,
-    by = '',
-    assertStands: Fill = () => {},
-  ): Promise<readonly Committed[]> {
+  commitAll(changes: ChangesByDomain, by = '', assertStands: Fill = () => {}): Promise<readonly Committed[]> {
     const fill = fillWith(changes);
     const judged: Fill = (draft) => {
       assertStands(draft);
       fill(draft);
     };
-    return this.#commit([...changes.keys()], judged, by);
+    return this.#commits.commit([...changes.keys()], judged, by);
   }
 
   /** Calls back after each revision, of this server and of others. Returns how to stop. */
@@ -339,22 +286,10 @@ export class Registry implements Closeable {
     return this.#agents.redeemJoinToken(token, agent, receipts);
   }
 
-  async #commit(names: readonly string[], fill: Fill, by: string): Promise<readonly Committed[]> {
-    const { committed, receipts } = await this.#logs.commit(names.map(stateLog), () => {
-      const draft = this.#draft(fill);
-      return {
-        changes: new Map(names.map((name) => [stateLog(name), draft.changes(name)])),
-        receipts: (logs) => logs.flatMap((one) => this.#options.receipts?.describe(toCommitted(one), by) ?? []),
-      };
-    });
-    await this.#deliver(receipts);
-    return committed.map(toCommitted);
-  }
-
   /** Writes receipts of no change, which go to the ledger as those of commits do, each id once. Throws `STORE_UNAVAILABLE`. */
   async record(receipts: readonly PendingReceipt[]): Promise<void> {
     await this.#logs.record(receipts);
-    this.#recoverSoon();
+    this.#delivery.recoverSoon();
   }
 
   /** Why the last commit could not be written; undefined when it could. */
@@ -362,80 +297,16 @@ export class Registry implements Closeable {
     return this.#logs.fault;
   }
 
-  /** Another server has written, or may have. What cannot be read now is read again soon: nobody tells of it twice. */
-  #follow(log: string | undefined, revision = Number.POSITIVE_INFINITY): void {
-    if (log === undefined) {
-      for (const name of this.#logs.names()) this.#follow(name);
-      this.#recoverSoon();
-    } else if (this.#logs.revision(log) < revision) {
-      this.#lookLater();
-      this.#logs.follow(log).then(
-        () => this.#unread.delete(log),
-        (error) => {
-          // Told once, until it can be read again: what this server serves is out of date meanwhile.
-          if (!this.#unread.has(log))
-            this.#options.log?.error('what another server wrote cannot be read', { log, error });
-          this.#unread.add(log);
-          this.#again(() => this.#follow(log, revision));
-        },
-      );
-    }
-  }
-
-  /**
-   * The server that wrote may be killed before the ledger has its receipts: whoever has heard of its commit looks once, a while later, and
-   * hands on what is left. While nobody writes, nobody looks.
-   */
-  #lookLater(): void {
-    if (this.#options.receipts === undefined || this.#closed) return;
-    this.#look ??= this.#options.clock.after(LOOK_MILLIS, () => {
-      this.#look = undefined;
-      this.#recoverSoon();
-    });
-  }
-
   /** False while this server may serve what is out of date: it cannot hear of the others' writes, or could not read them. */
   isCurrent(): boolean {
-    return this.#unread.size === 0 && this.#options.store.follows();
-  }
-
-  /** The store may hold receipts that the ledger did not take, and those of commits whose answer never came. */
-  #recoverSoon(): void {
-    if (this.#recovering) return;
-    this.#recovering = true;
-    const again = (): void =>
-      this.#again(() => {
-        this.#recovering = false;
-        this.#recoverSoon();
-      });
-    void this.#recover().then(() => {
-      this.#recovering = false;
-    }, again);
-  }
-
-  #again(run: () => void): void {
-    const { clock } = this.#options;
-    if (this.#closed) return;
-    clock.after(RETRY_MILLIS, () => {
-      if (!this.#closed) run();
-    });
-  }
-
-  #draft(fill: Fill): Draft {
-    const draft = new Draft(this.#logs, (name) => this.#entries.get(name), this.#nowSeconds());
-    fill(draft);
-    return draft;
+    return this.#following.isCurrent();
   }
 
   #take(log: LogCommitted): void {
     const trustDomain = trustDomainOf(log.log);
     if (log.log !== stateLog(trustDomain)) return;
-    for (const { kind, key, body } of log.changes) {
-      if (kind !== 'Entry') continue;
-      const entry = body === null ? undefined : this.#logs.find(log.log, 'Entry', key);
-      if (entry === undefined) this.#entries.get(trustDomain)?.remove(key);
-      else this.#index(entry);
-    }
+    this.#entries.take(log);
+    this.#expiry.take(log);
     this.#historyOf(trustDomain).note(log);
     for (const listener of this.#listeners) listener(toCommitted(log));
   }
@@ -448,97 +319,6 @@ export class Registry implements Closeable {
     }
     return history;
   }
-
-  #index(resource: StoredResource): void {
-    const trustDomain = trustDomainOf(resource.log);
-    let index = this.#entries.get(trustDomain);
-    if (index === undefined) {
-      index = new EntryIndex(trustDomain);
-      this.#entries.set(trustDomain, index);
-    }
-    // What was committed was parsed by kind on its way in.
-    const entry = resource as HeldEntry;
-    index.put(entry);
-    if (entry.body.expiresAt !== undefined) this.#pruneAt(entry.body.expiresAt * 1000);
-  }
-
-  /** Expired entries are gone at read; soon after they leave the store too, and every agent hears of it. */
-  #pruneAt(at: number): void {
-    if (this.#expiry !== undefined && this.#expiry.at <= at) return;
-    this.#expiry?.timer.cancel();
-    const timer = this.#options.clock.at(at, () => {
-      this.#expiry = undefined;
-      void this.#prune().catch(() => this.#pruneAt(this.#options.clock.now() + RETRY_MILLIS));
-    });
-    this.#expiry = { at, timer };
-  }
-
-  async #prune(): Promise<void> {
-    for (const [trustDomain, index] of this.#entries) {
-      const expired = [...index.all()].filter(({ body }) => !this.#isLive(body)).slice(0, PRUNE_AT_ONCE);
-      if (expired.length > 0)
-        await this.commit(trustDomain, (draft) => removeExpired(draft, trustDomain, expired), 'expiry');
-    }
-    let next = Number.POSITIVE_INFINITY;
-    for (const index of this.#entries.values())
-      for (const { body } of index.all()) next = Math.min(next, body.expiresAt ?? next);
-    if (next < Number.POSITIVE_INFINITY) this.#pruneAt(next * 1000);
-  }
-
-  #isLive(entry: EntryResource): boolean {
-    return isLive(entry, this.#nowSeconds());
-  }
-
-  #nowSeconds(): number {
-    return Math.floor(this.#options.clock.now() / 1000);
-  }
-
-  /** What the ledger does not take now stays in the store, and goes with the next commit or soon. */
-  async #deliver(receipts: readonly PendingReceipt[]): Promise<void> {
-    const outlet = this.#options.receipts;
-    const waiting = [...this.#undelivered, ...receipts];
-    if (outlet === undefined || waiting.length === 0) return;
-    this.#undelivered = [];
-    try {
-      await outlet.deliver(waiting);
-      this.#logs.forget(waiting);
-    } catch (error) {
-      this.#undelivered = [...waiting, ...this.#undelivered];
-      this.#recoverSoon();
-      throw error;
-    }
-  }
-
-  async #recover(): Promise<void> {
-    const { store, receipts: outlet } = this.#options;
-    if (outlet === undefined) return;
-    const pending = await store.pendingReceipts(RECOVER_AT_ONCE);
-    if (pending.length === 0) return;
-    await this.#deliver(pending);
-    await store.commit({ logs: [], delivered: pending.map(({ id }) => id) });
-    if (pending.length === RECOVER_AT_ONCE) await this.#recover();
-  }
-}
-
-const RETRY_MILLIS = 1000;
-const LOOK_MILLIS = 30_000;
-
-function fillWith(changes: ReadonlyMap<string, readonly ResourceChange[]>): Fill {
-  return (draft) => {
-    for (const [trustDomain, some] of changes) for (const change of some) draft.add(trustDomain, change);
-  };
-}
-
-function removeExpired(draft: Draft, trustDomain: string, expired: readonly HeldEntry[]): void {
-  for (const { body } of expired) {
-    const present = draft.find<EntryResource>('Entry', trustDomain, body.id);
-    if (present?.expiresAt === body.expiresAt) draft.add(trustDomain, { kind: 'Entry', key: body.id, body: null });
-  }
-}
-
-function toCommitted({ log, revision, changes }: LogCommitted): Committed {
-  // A state log holds resources only: the draft lets nothing else in.
-  return { trustDomain: trustDomainOf(log), revision, changes: changes as readonly CommittedChange[] };
 }
 
 function held<T>(kind: ResourceKind, { log, key, body, revision }: StoredResource): Held<T> {
