@@ -3,7 +3,8 @@ import { SpiffeId } from '#spiffe';
 import { type AgentFilter, passesAgentFilter } from './agent-filter.ts';
 import type { AgentRecord, JoinToken } from './agent-record.ts';
 import { agentLog, tokenLog, trustDomainOf } from './log-names.ts';
-import type { LogCommitted, Logs } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
+import type { Logs } from './logs.ts';
 import type { Change, PendingReceipt } from './store.ts';
 
 /** What became of an agent; without a record it is gone. */
@@ -33,7 +34,7 @@ export class Agents {
 
   constructor(options: AgentsOptions) {
     this.#options = options;
-    options.logs.onCommit((committed) => this.#tell(committed));
+    options.logs.held.onCommit((committed) => this.#tell(committed));
   }
 
   find(id: string): AgentRecord | undefined {
@@ -43,7 +44,7 @@ export class Agents {
 
   list(trustDomain: string, filter: AgentFilter = {}): readonly AgentRecord[] {
     const found: AgentRecord[] = [];
-    for (const { body } of this.#options.logs.list(agentLog(trustDomain), 'Agent')) {
+    for (const { body } of this.#options.logs.held.list(agentLog(trustDomain), 'Agent')) {
       const agent = body as AgentRecord;
       if (passesAgentFilter(agent, filter)) found.push(agent);
     }
@@ -51,7 +52,7 @@ export class Agents {
   }
 
   count(trustDomain: string): number {
-    return this.#options.logs.count(agentLog(trustDomain), 'Agent');
+    return this.#options.logs.held.count(agentLog(trustDomain), 'Agent');
   }
 
   /** Calls back when an agent has attested, renewed, been banned or evicted, here or at another server. Returns how to stop. */
@@ -126,7 +127,7 @@ export class Agents {
     const expiresAt = clock.now() + ttlSeconds * 1000;
     const created: JoinToken = { token, trustDomain, expiresAt, ...(alias === undefined ? {} : { alias }) };
     await logs.commitTogether([log], () => {
-      if (logs.find(log, 'JoinToken', token) !== undefined)
+      if (logs.held.find(log, 'JoinToken', token) !== undefined)
         throw new Fault('ALREADY_EXISTS', 'a join token of this name exists already');
       return {
         changes: new Map([[log, [...this.#expiredTokens(log), { kind: 'JoinToken', key: token, body: created }]]]),
@@ -144,12 +145,14 @@ export class Agents {
     const { logs } = this.#options;
     const log = tokenLog(trustDomain);
     // Another server may have made it a moment ago.
-    if (logs.find(log, 'JoinToken', token) === undefined) await logs.follow(log);
+    if (logs.held.find(log, 'JoinToken', token) === undefined) await logs.follow(log);
     return this.#liveToken(trustDomain, token);
   }
 
   #liveToken(trustDomain: string, token: string): JoinToken {
-    const found = this.#options.logs.find(tokenLog(trustDomain), 'JoinToken', token)?.body as JoinToken | undefined;
+    const found = this.#options.logs.held.find(tokenLog(trustDomain), 'JoinToken', token)?.body as
+      | JoinToken
+      | undefined;
     if (found === undefined)
       throw new Fault('AGENT_TOKEN_INVALID', 'join token does not exist or has already been used');
     if (found.expiresAt <= this.#options.clock.now()) throw new Fault('AGENT_TOKEN_INVALID', 'join token expired');
@@ -181,14 +184,14 @@ export class Agents {
   }
 
   #find(trustDomain: string, id: string): AgentRecord | undefined {
-    return this.#options.logs.find(agentLog(trustDomain), 'Agent', id)?.body as AgentRecord | undefined;
+    return this.#options.logs.held.find(agentLog(trustDomain), 'Agent', id)?.body as AgentRecord | undefined;
   }
 
   /** Tokens that nobody used leave with the next one that is made, a few at a time. */
   #expiredTokens(log: string): readonly Change[] {
     const now = this.#options.clock.now();
     const expired: Change[] = [];
-    for (const { key, body } of this.#options.logs.list(log, 'JoinToken')) {
+    for (const { key, body } of this.#options.logs.held.list(log, 'JoinToken')) {
       if (expired.length === MAX_EXPIRED) break;
       if ((body as JoinToken).expiresAt + KEEP_EXPIRED_MILLIS <= now)
         expired.push({ kind: 'JoinToken', key, body: null });

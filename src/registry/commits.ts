@@ -74,7 +74,7 @@ export class Commits {
 
   #draft(fill: Fill): Draft {
     const { logs, entries } = this.#options;
-    const draft = new Draft(logs, (name) => entries.indexOf(name), entries.nowSeconds());
+    const draft = new Draft(logs.held, (name) => entries.indexOf(name), entries.nowSeconds());
     fill(draft);
     return draft;
   }

@@ -1,6 +1,6 @@
 import type { PlannedChange } from './draft.ts';
 import { trustDomainOf } from './log-names.ts';
-import type { LogCommitted } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
 import type { ResourceChange } from './store.ts';
 
 /** One committed revision of a trust domain. */

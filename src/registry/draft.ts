@@ -5,8 +5,8 @@ import { type EntryResource, RESOURCE_KINDS, type ResourceKind, type TrustDomain
 import { entryFault, isLive, isSameEntry, parseEntry } from './entry.ts';
 import type { EntryIndex } from './entry-index.ts';
 import { parseFederation } from './federation.ts';
+import type { HeldLogs } from './held-logs.ts';
 import { stateLog } from './log-names.ts';
-import type { Logs } from './logs.ts';
 import { MultiMap } from './multi-map.ts';
 import { parseRevocation } from './revocation.ts';
 import type { ResourceChange } from './store.ts';
@@ -26,12 +26,12 @@ const DEFAULT_USER_PATH = '/user/';
 
 /** The state of the trust domains with changes on it that are not committed yet: later changes are judged on top of earlier ones. */
 export class Draft {
-  readonly #logs: Logs;
+  readonly #logs: HeldLogs;
   readonly #entries: (trustDomain: string) => EntryIndex | undefined;
   readonly #nowSeconds: number;
   readonly #changed = new Map<string, Overlay>();
 
-  constructor(logs: Logs, entries: (trustDomain: string) => EntryIndex | undefined, nowSeconds: number) {
+  constructor(logs: HeldLogs, entries: (trustDomain: string) => EntryIndex | undefined, nowSeconds: number) {
     this.#logs = logs;
     this.#entries = entries;
     this.#nowSeconds = nowSeconds;

@@ -3,7 +3,7 @@ import type { EntryResource } from '#wire';
 import type { Draft } from './draft.ts';
 import type { HeldEntry } from './entry-index.ts';
 import type { LiveEntries } from './live-entries.ts';
-import type { LogCommitted } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
 
 export interface EntryExpiryOptions {
   readonly entries: LiveEntries;

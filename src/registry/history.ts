@@ -1,4 +1,4 @@
-import type { LogCommitted } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
 import type { StoredKind } from './store.ts';
 
 /** Changes that are kept of each log: beyond them nobody is told what was before. */

@@ -4,17 +4,18 @@ import type { AgentRecord } from './agent-record.ts';
 import { isLive } from './entry.ts';
 import { type EntryFilter, filterEntries } from './entry-filter.ts';
 import { EntryIndex, type HeldEntry } from './entry-index.ts';
+import type { HeldLogs } from './held-logs.ts';
 import { trustDomainOf } from './log-names.ts';
-import type { LogCommitted, Logs } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
 import type { StoredResource } from './store.ts';
 
 /** The entries of all trust domains, indexed. What has expired is not found, though it is held until it has left the store. */
 export class LiveEntries {
-  readonly #logs: Logs;
+  readonly #logs: HeldLogs;
   readonly #clock: Clock;
   readonly #indexes = new Map<string, EntryIndex>();
 
-  constructor(logs: Logs, clock: Clock) {
+  constructor(logs: HeldLogs, clock: Clock) {
     this.#logs = logs;
     this.#clock = clock;
     for (const log of logs.names()) for (const entry of logs.list(log, 'Entry')) this.#put(entry);

@@ -34,7 +34,7 @@ const put = (logs: Logs, key: string, body?: unknown) =>
 test('who commits while a commit is under way shares the next one: each change and receipt is written once', async () => {
   const { store, logs } = await opened();
   const told: string[] = [];
-  logs.onCommit(({ changes }) => told.push(...changes.map(({ key }) => key)));
+  logs.held.onCommit(({ changes }) => told.push(...changes.map(({ key }) => key)));
   const keys = Array.from({ length: 100 }, (_, index) => `${index}`);
   const first = put(logs, 'first');
   await new Promise((resolve) => setImmediate(resolve));
@@ -47,7 +47,7 @@ test('who commits while a commit is under way shares the next one: each change a
     keys.map((key) => [2, 1, key]),
   );
   const again = await Logs.open(store);
-  assert.deepEqual([...again.list('a', 'Agent')].map(({ key }) => key).sort(), ['first', ...keys].sort());
+  assert.deepEqual([...again.held.list('a', 'Agent')].map(({ key }) => key).sort(), ['first', ...keys].sort());
   assert.equal((await store.pendingReceipts(1000)).length, 101);
 });
 
@@ -57,15 +57,15 @@ test('of many who take the same thing in one transaction exactly one has it, and
   const take = () =>
     logs.commitTogether(['a'], () => {
       if (
-        logs.find('a', 'Agent', 'token') === undefined ||
-        ![...logs.list('a', 'Agent')].some((one) => one.key === 'token')
+        logs.held.find('a', 'Agent', 'token') === undefined ||
+        ![...logs.held.list('a', 'Agent')].some((one) => one.key === 'token')
       )
         throw new Fault('AGENT_TOKEN_INVALID', 'used');
       return { changes: new Map([['a', [agent('token', null), agent(`taken`)]]]), receipts: () => [receipt('taken')] };
     });
   const outcomes = await Promise.allSettled([...Array.from({ length: 20 }, take), put(logs, 'other')]);
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 2);
-  assert.deepEqual([...logs.list('a', 'Agent')].map(({ key }) => key).sort(), ['other', 'taken']);
+  assert.deepEqual([...logs.held.list('a', 'Agent')].map(({ key }) => key).sort(), ['other', 'taken']);
   assert.equal(store.commits, 2);
 });
 
@@ -73,7 +73,7 @@ test('nobody but the plans sees what is planned, before it is written or when th
   const { store, logs } = await opened();
   let seen: unknown = 'nothing';
   store.before = async () => {
-    seen = logs.find('a', 'Agent', 'x') ?? [...logs.list('a', 'Agent')][0];
+    seen = logs.held.find('a', 'Agent', 'x') ?? [...logs.held.list('a', 'Agent')][0];
   };
   store.failing = true;
   const outcomes = await Promise.allSettled([put(logs, 'x'), put(logs, 'y')]);
@@ -82,11 +82,11 @@ test('nobody but the plans sees what is planned, before it is written or when th
     ['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE'],
   );
   assert.equal(seen, undefined);
-  assert.equal(logs.find('a', 'Agent', 'x'), undefined);
+  assert.equal(logs.held.find('a', 'Agent', 'x'), undefined);
   store.failing = false;
   await put(logs, 'x', 1);
   await Promise.all([put(logs, 'x', 2), put(logs, 'x', 3)]);
-  assert.equal(logs.find('a', 'Agent', 'x')?.body, 3);
+  assert.equal(logs.held.find('a', 'Agent', 'x')?.body, 3);
 });
 
 test('when another server was first all are asked again, but for those that have their answer', async () => {
@@ -98,7 +98,7 @@ test('when another server was first all are asked again, but for those that have
     return { changes: new Map([['a', [agent('wrong')]]]) };
   });
   const decided = logs.commitTogether(['a'], () => {
-    const body = logs.find('a', 'Agent', 'stands')?.body;
+    const body = logs.held.find('a', 'Agent', 'stands')?.body;
     return { changes: new Map([['a', [agent('copy', body)]]]) };
   });
   let first = true;
@@ -112,6 +112,6 @@ test('when another server was first all are asked again, but for those that have
   await assert.rejects(refusedOnce, (error) => faultCode(error) === 'AGENT_TOKEN_INVALID');
   await decided;
   assert.equal(asked, 1);
-  assert.equal(logs.find('a', 'Agent', 'copy')?.body, 'of another server');
-  assert.equal(logs.find('a', 'Agent', 'wrong'), undefined);
+  assert.equal(logs.held.find('a', 'Agent', 'copy')?.body, 'of another server');
+  assert.equal(logs.held.find('a', 'Agent', 'wrong'), undefined);
 });

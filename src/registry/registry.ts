@@ -12,7 +12,8 @@ import type { HeldEntry } from './entry-index.ts';
 import { History, type PastResource } from './history.ts';
 import { LiveEntries } from './live-entries.ts';
 import { stateLog, trustDomainOf } from './log-names.ts';
-import { type LogCommitted, Logs } from './logs.ts';
+import type { LogCommitted } from './log-revision.ts';
+import { Logs } from './logs.ts';
 import { ReceiptDelivery, type ReceiptOutlet } from './receipt-delivery.ts';
 import { Retries } from './retries.ts';
 import type { PendingReceipt, ResourceChange, Store, StoredResource, Use } from './store.ts';
@@ -59,12 +60,12 @@ export class Registry implements Closeable {
     const delivery = new ReceiptDelivery({ ...outlet, store, logs, clock, retries });
     this.#delivery = delivery;
     this.#agents = new Agents({ logs, clock, random, delivered: (some) => delivery.deliver(some) });
-    const entries = new LiveEntries(logs, clock);
+    const entries = new LiveEntries(logs.held, clock);
     this.#entries = entries;
     this.#commits = new Commits({ ...outlet, logs, entries, delivery });
     this.#expiry = new EntryExpiry({ entries, clock, commit: (name, fill) => this.commit(name, fill, 'expiry') });
-    for (const name of logs.names()) this.#histories.set(name, new History(logs.revision(name)));
-    logs.onCommit((committed) => this.#take(committed));
+    for (const name of logs.held.names()) this.#histories.set(name, new History(logs.held.revision(name)));
+    logs.held.onCommit((committed) => this.#take(committed));
     this.#following = new StoreFollowing({ store, logs, delivery, retries, ...(log === undefined ? {} : { log }) });
   }
 
@@ -90,7 +91,7 @@ export class Registry implements Closeable {
   }
 
   revision(trustDomain: string): number {
-    return this.#logs.revision(stateLog(trustDomain));
+    return this.#logs.held.revision(stateLog(trustDomain));
   }
 
   /** What has changed since a revision, as it was then; undefined for one of which this server does not know. */
@@ -101,15 +102,15 @@ export class Registry implements Closeable {
   /** Resources of a kind, of one trust domain or of all. The caller names the shape that `#wire` gives for the kind. */
   list<T>(kind: ResourceKind, trustDomain?: string): readonly Held<T>[] {
     const found: Held<T>[] = [];
-    for (const log of trustDomain === undefined ? this.#logs.names() : [stateLog(trustDomain)])
-      for (const resource of this.#logs.list(log, kind))
+    for (const log of trustDomain === undefined ? this.#logs.held.names() : [stateLog(trustDomain)])
+      for (const resource of this.#logs.held.list(log, kind))
         if (kind !== 'Entry' || this.#entries.isLive(resource.body as EntryResource))
           found.push(held<T>(kind, resource));
     return found;
   }
 
   find<T>(kind: ResourceKind, trustDomain: string, key: string): T | undefined {
-    const body = this.#logs.find(stateLog(trustDomain), kind, key)?.body;
+    const body = this.#logs.held.find(stateLog(trustDomain), kind, key)?.body;
     if (kind === 'Entry' && body !== undefined && !this.#entries.isLive(body as EntryResource)) return undefined;
     return body as T | undefined;
   }

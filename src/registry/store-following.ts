@@ -41,9 +41,9 @@ export class StoreFollowing {
   #follow(name: string | undefined, revision = Number.POSITIVE_INFINITY): void {
     const { logs, delivery, retries, log } = this.#options;
     if (name === undefined) {
-      for (const one of logs.names()) this.#follow(one);
+      for (const one of logs.held.names()) this.#follow(one);
       delivery.recoverSoon();
-    } else if (logs.revision(name) < revision) {
+    } else if (logs.held.revision(name) < revision) {
       delivery.lookLater();
       logs.follow(name).then(
         () => this.#unread.delete(name),
