@@ -1,6 +1,6 @@
 import { type Clock, LIMITS, type Scheduled } from '#kernel';
 import type { AppliedBy } from '#wire/gen/hauberk_sync';
-import type { Point } from './node.ts';
+import type { Point } from './point.ts';
 
 const BATCH_MILLIS = 100;
 

@@ -1,5 +1,5 @@
 import type { BundleResource } from '#wire';
-import type { Entitlement } from './node.ts';
+import type { Entitlement } from './entitlement.ts';
 
 /** Bundles by name of trust domain. */
 export type Bundles = ReadonlyMap<string, BundleResource>;

@@ -2,7 +2,8 @@ import type { Process } from '#attestation';
 import { Fault, LIMITS } from '#kernel';
 import type { PeerCredentials } from '#rpc';
 import type { Selector } from '#wire/gen/spire/api/types';
-import type { AgentNode, Entitlement } from './node.ts';
+import type { Entitlement } from './entitlement.ts';
+import type { AgentNode } from './node.ts';
 import { processOf, startOf } from './process-of.ts';
 
 /** Of whom a delegate asks: a workload that it describes itself, or a process of this node. */

@@ -1,8 +1,8 @@
 import { newLink } from '#chain';
 import { type Clock, pooledRandom, type Random } from '#kernel';
 import type { PeerCredentials } from '#rpc';
+import type { Entitlement } from './entitlement.ts';
 import type { Issued } from './issued-cache.ts';
-import type { Entitlement } from './node.ts';
 import { encodeReceipt } from './receipt.ts';
 import type { ReceiptQueue } from './receipt-queue.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault, faultCode, ManualClock, silentLog, systemRandom } from '#kernel';
+import type { Entitlement } from './entitlement.ts';
 import { issuedForAll } from './issued-for-all.ts';
 import { Membership } from './membership.ts';
-import type { Entitlement } from './node.ts';
 
 const membership = new Membership({
   name: 'bank-a',

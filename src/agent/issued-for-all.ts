@@ -1,6 +1,6 @@
 import { Fault } from '#kernel';
+import { type Entitlement, expiryOf } from './entitlement.ts';
 import type { Issued } from './issued-cache.ts';
-import { type Entitlement, expiryOf } from './node.ts';
 
 /** An identity of a caller with what was issued for it. */
 export type Given<T extends Issued> = Entitlement &

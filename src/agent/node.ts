@@ -1,30 +1,18 @@
 import type { Process, WorkloadAttestor } from '#attestation';
 import { type Clock, type Closeable, Fault, type Log, type Random, type Scheduled, watchClock } from '#kernel';
 import { isAlive, type PeerCredentials } from '#rpc';
-import { compareEntries, type EntryResource } from '#wire';
+import { compareEntries } from '#wire';
 import { appliedIn } from './applied-report.ts';
 import { Attestations } from './attestations.ts';
 import { Denials } from './denials.ts';
+import { type Entitlement, expiryOf, firstExpiry } from './entitlement.ts';
 import { matches } from './entry-index.ts';
 import { Handouts } from './handouts.ts';
 import type { Membership } from './membership.ts';
+import type { Point } from './point.ts';
 import { isSameUser } from './process-of.ts';
 import { ReceiptQueue, type ReceiptQueueOptions } from './receipt-queue.ts';
 import type { Touched } from './resources.ts';
-
-/** An identity that a caller is entitled to. */
-export interface Entitlement {
-  readonly membership: Membership;
-  readonly entry: EntryResource;
-}
-
-/** An enforcement point, and the newest revision of each trust domain that it says it has applied. */
-export interface Point {
-  readonly caller: readonly string[];
-  readonly applied: ReadonlyMap<string, bigint>;
-  /** The same of every trust domain that it is sent; 0 before it has applied anything. */
-  readonly followed: ReadonlyMap<string, bigint>;
-}
 
 export interface NodeOptions {
   readonly receipts?: ReceiptQueueOptions;
@@ -41,16 +29,6 @@ interface Found {
   readonly at: number;
   readonly until: number;
   readonly entitled: readonly Entitlement[];
-}
-
-/** When an entry ceases to exist, milliseconds. */
-export function expiryOf({ expiresAt }: EntryResource): number {
-  return expiresAt === undefined || expiresAt === 0 ? Number.POSITIVE_INFINITY : expiresAt * 1000;
-}
-
-/** When the first of the entries ceases to exist. */
-export function firstExpiry(entitled: readonly Entitlement[]): number {
-  return Math.min(...entitled.map(({ entry }) => expiryOf(entry)));
 }
 
 /** What the agent's services share: who a caller is, what it may have, and the receipts on their way to the server. */

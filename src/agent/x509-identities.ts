@@ -1,5 +1,5 @@
+import type { Entitlement } from './entitlement.ts';
 import { type Given, type IssuedForAll, issuedForAll } from './issued-for-all.ts';
-import type { Entitlement } from './node.ts';
 import type { HeldSvid } from './workload-svids.ts';
 
 /** An identity of a caller with its X509-SVID. */

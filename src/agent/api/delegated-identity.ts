@@ -7,8 +7,9 @@ import {
 } from '#wire/gen/spire/api/agent/delegatedidentity';
 import { x509Authorities } from '../bundles.ts';
 import { assertDelegate, lookAt } from '../delegates.ts';
+import { type Entitlement, firstExpiry } from '../entitlement.ts';
 import { issuedForAll } from '../issued-for-all.ts';
-import { type AgentNode, type Entitlement, firstExpiry } from '../node.ts';
+import type { AgentNode } from '../node.ts';
 import { jwtBundleOf, tokenJwks } from '../token-bundles.ts';
 import { type X509Identity, x509Identities } from '../x509-identities.ts';
 import { parseAudiences } from './audiences.ts';

@@ -7,7 +7,8 @@ import {
   type ResourceUpdate,
   type WatchRequest,
 } from '#wire/gen/hauberk_workload';
-import type { AgentNode, Entitlement } from '../node.ts';
+import type { Entitlement } from '../entitlement.ts';
+import type { AgentNode } from '../node.ts';
 import { stampReceipts } from '../receipt.ts';
 import { changes, ofEnforcement } from './changes.ts';
 import { assertSecurityHeader } from './security-header.ts';

@@ -1,6 +1,7 @@
 import type { PeerCredentials } from '#rpc';
 import type { CallContext } from '#wire';
-import { type AgentNode, type Entitlement, firstExpiry } from '../node.ts';
+import { type Entitlement, firstExpiry } from '../entitlement.ts';
+import type { AgentNode } from '../node.ts';
 import type { Touched } from '../resources.ts';
 import { changes, ofIdentities } from './changes.ts';
 

@@ -1,6 +1,7 @@
 import type { ResourceKind, WholeUpdate } from '#wire';
+import type { Entitlement } from '../entitlement.ts';
 import type { Membership } from '../membership.ts';
-import type { AgentNode, Entitlement } from '../node.ts';
+import type { AgentNode } from '../node.ts';
 import type { Held } from '../resources.ts';
 
 /** What a workload enforces in its own trust domains, and what it needs to know of those that its entries federate with. */

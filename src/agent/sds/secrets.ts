@@ -1,6 +1,6 @@
 import type { BundleResource } from '#wire';
 import { type Bundles, federatedBundles, ownBundles } from '../bundles.ts';
-import type { Entitlement } from '../node.ts';
+import type { Entitlement } from '../entitlement.ts';
 import type { X509Identity } from '../x509-identities.ts';
 import { type EncodedSecret, spiffeValidator, tlsCertificate, trustedCa } from './secret.ts';
 
