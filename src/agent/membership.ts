@@ -1,20 +1,21 @@
-import type { KeyObject } from 'node:crypto';
 import type { NodeEvidenceSource } from '#attestation';
 import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
-import { createClient, dialTls } from '#rpc';
-import { isTainted, parseX509Bundle, verifyX509Svid } from '#spiffe';
-import { type BundleResource, type Client, type EntryResource, isOlderSequence, UpdateAssembly } from '#wire';
-import { AgentSyncDefinition, type AppliedBy, type AttestResponse } from '#wire/gen/hauberk_sync';
-import { createCertificateRequest, pemCertificates } from '#x509';
-import { Acknowledgements, PROTOCOL_VERSION } from './acknowledgements.ts';
+import { isTainted } from '#spiffe';
+import { type BundleResource, type EntryResource, isOlderSequence, UpdateAssembly } from '#wire';
+import type { AppliedBy } from '#wire/gen/hauberk_sync';
+import { createCertificateRequest } from '#x509';
+import { Acknowledgements } from './acknowledgements.ts';
 import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
 import { AppliedReport } from './applied-report.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { Issuance } from './issuance.ts';
 import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
-import { attestByEvidence } from './node-evidence.ts';
+import { NodeAttestation } from './node-attestation.ts';
 import { parseBundle } from './parse-bundle.ts';
+import { Renewal } from './renewal.ts';
 import { Resources, type Touched } from './resources.ts';
+import { dialServer, type ServerAddress, type ServerClient } from './server-client.ts';
 import { type HeldWitSvid, WitSvids } from './wit-svids.ts';
 import { type HeldSvid, WorkloadSvids } from './workload-svids.ts';
 
@@ -32,13 +33,9 @@ export interface MembershipOptions {
 
 export type MembershipState = 'connecting' | 'connected' | 'needs-join-token';
 
-type SyncClient = Client<typeof AgentSyncDefinition>;
-
 const FIRST_BACKOFF_MILLIS = 50;
 const MAX_BACKOFF_MILLIS = 2000;
 const TOO_LARGE_MILLIS = 30_000;
-const RENEW_RETRY_MILLIS = 5000;
-const ISSUE_MILLIS = 5000;
 const CLOSE_MILLIS = 1000;
 
 /**
@@ -49,16 +46,17 @@ export class Membership implements Closeable {
   readonly name: string;
   readonly resources: Resources;
   readonly #options: MembershipOptions;
+  readonly #attestation: NodeAttestation;
+  readonly #address: ServerAddress;
   readonly #svids: WorkloadSvids;
   readonly #jwtSvids: JwtSvids;
   readonly #witSvids: WitSvids;
   readonly #applied: AppliedReport;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(touched?: Touched) => void>();
-  #joinToken: string | undefined;
   #bundle: BundleResource;
   #identity: AgentIdentity | undefined;
-  #client: SyncClient | undefined;
+  #client: ServerClient | undefined;
   #lastLoss: Fault | undefined;
   /** Of the stream whose client is in use. */
   #heartbeat: Heartbeat | undefined;
@@ -72,16 +70,20 @@ export class Membership implements Closeable {
     this.name = name;
     this.resources = new Resources(name);
     this.#options = options;
-    this.#joinToken = options.joinToken;
     this.#bundle = options.bundle;
     const bundle = (): BundleResource => this.ownBundle();
-    this.#svids = new WorkloadSvids({ clock, random, bundle, issue: (id, csr) => this.#issueX509(id, csr) });
+    const stop = this.#stop.signal;
+    const { joinToken, evidence, server } = options;
+    this.#attestation = new NodeAttestation({ trustDomain: name, joinToken, evidence, stop });
+    this.#address = { trustDomain: name, server, bundle, clock };
+    const issuance = new Issuance({ trustDomain: name, server: () => this.#server(), stop });
+    this.#svids = new WorkloadSvids({ clock, random, bundle, issue: (id, csr) => issuance.x509(id, csr) });
     this.#applied = new AppliedReport({
       clock,
-      send: (applied) => this.#server().reportApplied({ trustDomain: name, applied: [...applied] }, this.#inTime()),
+      send: (applied) => this.#server().reportApplied({ trustDomain: name, applied: [...applied] }, issuance.inTime()),
     });
-    this.#jwtSvids = new JwtSvids({ clock, bundle, issue: (id, audience) => this.#issueJwt(id, audience) });
-    this.#witSvids = new WitSvids({ clock, random, bundle, issue: (id, key, alg) => this.#issueWit(id, key, alg) });
+    this.#jwtSvids = new JwtSvids({ clock, bundle, issue: (id, audience) => issuance.jwt(id, audience) });
+    this.#witSvids = new WitSvids({ clock, random, bundle, issue: (id, key, alg) => issuance.wit(id, key, alg) });
   }
 
   start(): void {
@@ -94,13 +96,13 @@ export class Membership implements Closeable {
   }
 
   #waitsForToken(): boolean {
-    return this.#options.evidence === undefined && this.#joinToken === undefined && !this.#isCurrent();
+    return !this.#attestation.isPossible && !this.#isCurrent();
   }
 
   /** A server that woke makes a new CA, maybe just after a join token came with the bundle of the old one: that token leads nowhere. */
   #holdsOldBundle(): boolean {
     const untrusted = this.#lastLoss?.code === 'PEER_CHAIN_UNTRUSTED';
-    return untrusted && this.#options.evidence === undefined && !this.#isCurrent();
+    return untrusted && !this.#attestation.hasEvidence && !this.#isCurrent();
   }
 
   /** Why the server issues nothing that holds here; undefined while it does. What was issued before is served all the same. */
@@ -162,7 +164,7 @@ export class Membership implements Closeable {
 
   /** Attests anew with this token, also when the present certificate would do. */
   provideJoinToken(token: string, bundle: BundleResource): void {
-    this.#joinToken = token;
+    this.#attestation.provide(token);
     this.#bundle = bundle;
     this.#identity = undefined;
     this.#lastLoss = undefined;
@@ -254,7 +256,7 @@ export class Membership implements Closeable {
     else log.warn('identities cannot be issued', { trustDomain: this.name, error: trouble });
   }
 
-  async #replaceClient(client: SyncClient | undefined, heartbeat?: Heartbeat): Promise<void> {
+  async #replaceClient(client: ServerClient | undefined, heartbeat?: Heartbeat): Promise<void> {
     const old = this.#client;
     this.#client = client;
     this.#heartbeat = heartbeat;
@@ -266,9 +268,9 @@ export class Membership implements Closeable {
     if (this.#isCurrent()) return;
     this.#identity = undefined;
     const key = newKey();
-    const client = this.#dial(undefined);
+    const client = dialServer(this.#address, undefined);
     try {
-      const answer = await this.#attest(client, key);
+      const answer = await this.#attestation.attest(client, key);
       if (answer.bundleJson !== '') this.#bundle = parseBundle(answer.bundleJson, this.name);
       this.#identity = this.#adopt(answer.agentId, key, answer.certificateChain);
     } finally {
@@ -276,41 +278,21 @@ export class Membership implements Closeable {
     }
   }
 
-  /** By a join token while there is one, else by the node's own evidence, as often as need be. */
-  async #attest(client: SyncClient, key: KeyObject): Promise<AttestResponse> {
-    const { evidence } = this.#options;
-    const token = this.#joinToken;
-    const common = { trustDomain: this.name, csr: createCertificateRequest(key), protocolVersion: PROTOCOL_VERSION };
-    const { signal } = this.#stop;
-    if (token === undefined) {
-      if (evidence === undefined) throw new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
-      return attestByEvidence(client, evidence, common, signal);
-    }
-    try {
-      const answer = await client.attest({ ...common, type: 'join_token', payload: Buffer.from(token) }, signal);
-      // The token is spent now, whatever is thought of the answer.
-      this.#spend(token);
-      return answer;
-    } catch (error) {
-      if (faultCode(error) === 'AGENT_TOKEN_INVALID') this.#spend(token);
-      throw error;
-    }
-  }
-
-  /** A newer token may have come meanwhile. */
-  #spend(token: string): void {
-    if (this.#joinToken === token) this.#joinToken = undefined;
-  }
-
   /** Holds the stream open until it breaks, or until a renewed certificate calls for a new one. */
   async #follow(onUpdate: () => void): Promise<'ended' | 'renewed'> {
     const identity = this.#identity;
     if (identity === undefined) return 'ended';
-    const client = this.#dial(identity);
+    const client = dialServer(this.#address, identity);
     const ended = new AbortController();
     this.#restart = () => ended.abort();
     const signal = AbortSignal.any([ended.signal, this.#stop.signal]);
-    const renewal = this.#keepRenewed(client, identity, signal, () => ended.abort());
+    const renewal = new Renewal({
+      clock: this.#options.clock,
+      identity,
+      signal,
+      renew: () => this.#renew(client, identity, signal),
+      over: () => ended.abort(),
+    });
     const acknowledgements = new Acknowledgements(this.name, this.resources.held(), signal);
     const assembly = new UpdateAssembly();
     let isSilent = false;
@@ -346,32 +328,8 @@ export class Membership implements Closeable {
     return this.#identity !== undefined && this.#identity !== identity && this.#isCurrent() ? 'renewed' : 'ended';
   }
 
-  /** Renews at the due time, again and again until it works or the certificate has expired; either ends the stream. */
-  #keepRenewed(
-    client: SyncClient,
-    identity: AgentIdentity,
-    signal: AbortSignal,
-    end: () => void,
-  ): { readonly cancel: () => void; readonly now: () => void } {
-    const { clock } = this.#options;
-    const renew = async (): Promise<void> => {
-      const over = await this.#renew(client, identity, signal);
-      if (signal.aborted || over || clock.now() >= identity.notAfter) return end();
-      scheduled = clock.after(Math.min(RENEW_RETRY_MILLIS, identity.notAfter - clock.now()), () => void renew());
-    };
-    let scheduled = clock.at(identity.renewAt, () => void renew());
-    let hastened = false;
-    const now = (): void => {
-      if (hastened) return;
-      hastened = true;
-      scheduled.cancel();
-      void renew();
-    };
-    return { cancel: () => scheduled.cancel(), now };
-  }
-
   /** True when there is a new certificate, or none is to be had with the old one. */
-  async #renew(client: SyncClient, identity: AgentIdentity, signal: AbortSignal): Promise<boolean> {
+  async #renew(client: ServerClient, identity: AgentIdentity, signal: AbortSignal): Promise<boolean> {
     try {
       const key = newKey();
       const request = { trustDomain: this.name, csr: createCertificateRequest(key) };
@@ -388,58 +346,11 @@ export class Membership implements Closeable {
     }
   }
 
-  async #issueX509(entryId: string, csr: Buffer): Promise<readonly Buffer[]> {
-    const items = [{ entryId, csr }];
-    const { results } = await this.#server().issueX509Svids({ trustDomain: this.name, items }, this.#inTime());
-    return issued(results).certificateChain.map((der) => Buffer.from(der));
-  }
-
-  async #issueJwt(entryId: string, audience: readonly string[]): Promise<{ token: string; issuedAt: number }> {
-    const items = [{ entryId, audience: [...audience] }];
-    const { results } = await this.#server().issueJwtSvids({ trustDomain: this.name, items }, this.#inTime());
-    const { token, issuedAt } = issued(results);
-    return { token, issuedAt: Number(issuedAt) };
-  }
-
-  async #issueWit(entryId: string, publicKey: Buffer, signingAlgorithm: string): Promise<{ token: string }> {
-    const items = [{ entryId, publicKey, signingAlgorithm }];
-    const { results } = await this.#server().issueWitSvids({ trustDomain: this.name, items }, this.#inTime());
-    return issued(results);
-  }
-
-  #inTime(): AbortSignal {
-    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(ISSUE_MILLIS)]);
-  }
-
-  #server(): SyncClient {
+  #server(): ServerClient {
     // Between the end of its certificate and that of the connection made with it, nothing is asked for in its name.
     if (this.#client === undefined || !this.#isCurrent())
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server cannot be reached at the moment');
     return this.#client;
-  }
-
-  #dial(identity: AgentIdentity | undefined): SyncClient {
-    const { server } = this.#options;
-    const own =
-      identity === undefined
-        ? {}
-        : {
-            identity: {
-              key: identity.key.export({ type: 'pkcs8', format: 'pem' }),
-              cert: pemCertificates(identity.chain),
-            },
-          };
-    const verify = (chain: readonly Buffer[]): void => this.#assertServer(chain);
-    return createClient(AgentSyncDefinition, {
-      dial: () => dialTls({ ...server, servername: this.name, ...own, verify }),
-    });
-  }
-
-  #assertServer(chain: readonly Buffer[]): void {
-    const bundles = new Map([[this.name, parseX509Bundle(this.ownBundle())]]);
-    const { id } = verifyX509Svid({ chain, bundles, at: this.#options.clock.now(), purpose: 'server' });
-    if (`${id}` !== `spiffe://${this.name}/spire/server`)
-      throw new Fault('PEER_ID_UNEXPECTED', 'this is not the server of the trust domain');
   }
 
   #adopt(agentId: string, key: AgentIdentity['key'], chain: readonly Uint8Array[]): AgentIdentity {
@@ -475,14 +386,4 @@ export class Membership implements Closeable {
       };
     });
   }
-}
-
-/** The one result of an issuance. Throws what the server says. */
-function issued<Result extends { readonly code: string; readonly message: string }>(
-  results: readonly Result[],
-): Result {
-  const [result] = results;
-  if (result === undefined) throw new Fault('IDENTITY_UNAVAILABLE', 'the server issued nothing');
-  if (result.code !== '') throw new Fault(result.code, result.message);
-  return result;
 }
