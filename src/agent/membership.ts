@@ -1,17 +1,16 @@
 import type { NodeEvidenceSource } from '#attestation';
-import { type Clock, type Closeable, Fault, faultCode, type Log, type Random, randomFraction, toFault } from '#kernel';
+import { type Clock, type Closeable, Fault, type Log, type Random, randomFraction, toFault } from '#kernel';
 import { isTainted } from '#spiffe';
 import { type BundleResource, type EntryResource, isOlderSequence, UpdateAssembly } from '#wire';
 import type { AppliedBy } from '#wire/gen/hauberk_sync';
-import { createCertificateRequest } from '#x509';
 import { Acknowledgements } from './acknowledgements.ts';
-import { type AgentIdentity, adoptIdentity } from './agent-identity.ts';
 import { AppliedReport } from './applied-report.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Issuance } from './issuance.ts';
 import { type HeldJwtSvid, JwtSvids } from './jwt-svids.ts';
 import { newKey } from './key.ts';
 import { NodeAttestation } from './node-attestation.ts';
+import { OwnCertificate } from './own-certificate.ts';
 import { parseBundle } from './parse-bundle.ts';
 import { Renewal } from './renewal.ts';
 import { Resources, type Touched } from './resources.ts';
@@ -48,6 +47,7 @@ export class Membership implements Closeable {
   readonly #options: MembershipOptions;
   readonly #attestation: NodeAttestation;
   readonly #address: ServerAddress;
+  readonly #own: OwnCertificate;
   readonly #svids: WorkloadSvids;
   readonly #jwtSvids: JwtSvids;
   readonly #witSvids: WitSvids;
@@ -55,7 +55,6 @@ export class Membership implements Closeable {
   readonly #stop = new AbortController();
   readonly #listeners = new Set<(touched?: Touched) => void>();
   #bundle: BundleResource;
-  #identity: AgentIdentity | undefined;
   #client: ServerClient | undefined;
   #lastLoss: Fault | undefined;
   /** Of the stream whose client is in use. */
@@ -66,7 +65,7 @@ export class Membership implements Closeable {
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: MembershipOptions) {
-    const { name, clock, random } = options;
+    const { name, clock, random, log } = options;
     this.name = name;
     this.resources = new Resources(name);
     this.#options = options;
@@ -75,6 +74,7 @@ export class Membership implements Closeable {
     const stop = this.#stop.signal;
     const { joinToken, evidence, server } = options;
     this.#attestation = new NodeAttestation({ trustDomain: name, joinToken, evidence, stop });
+    this.#own = new OwnCertificate({ trustDomain: name, bundle, clock, random, log });
     this.#address = { trustDomain: name, server, bundle, clock };
     const issuance = new Issuance({ trustDomain: name, server: () => this.#server(), stop });
     this.#svids = new WorkloadSvids({ clock, random, bundle, issue: (id, csr) => issuance.x509(id, csr) });
@@ -96,13 +96,13 @@ export class Membership implements Closeable {
   }
 
   #waitsForToken(): boolean {
-    return !this.#attestation.isPossible && !this.#isCurrent();
+    return !this.#attestation.isPossible && !this.#own.isCurrent();
   }
 
   /** A server that woke makes a new CA, maybe just after a join token came with the bundle of the old one: that token leads nowhere. */
   #holdsOldBundle(): boolean {
     const untrusted = this.#lastLoss?.code === 'PEER_CHAIN_UNTRUSTED';
-    return untrusted && !this.#attestation.hasEvidence && !this.#isCurrent();
+    return untrusted && !this.#attestation.hasEvidence && !this.#own.isCurrent();
   }
 
   /** Why the server issues nothing that holds here; undefined while it does. What was issued before is served all the same. */
@@ -111,7 +111,8 @@ export class Membership implements Closeable {
     if (state === 'needs-join-token') return new Fault('AGENT_NOT_ATTESTED', 'the agent needs a new join token');
     if (state === 'connecting')
       return this.#lastLoss ?? new Fault('UPSTREAM_UNAVAILABLE', 'the server has not been reached yet');
-    if (!this.#isCurrent()) return new Fault('IDENTITY_UNAVAILABLE', 'the certificate of the agent is not valid now');
+    if (!this.#own.isCurrent())
+      return new Fault('IDENTITY_UNAVAILABLE', 'the certificate of the agent is not valid now');
     return this.#heartbeat?.trouble;
   }
 
@@ -121,15 +122,15 @@ export class Membership implements Closeable {
   }
 
   get agentId(): string {
-    return this.#identity?.id ?? '';
+    return this.#own.identity?.id ?? '';
   }
 
   get svidNotAfter(): number {
-    return this.#identity?.notAfter ?? 0;
+    return this.#own.identity?.notAfter ?? 0;
   }
 
   get svidChain(): readonly Uint8Array[] {
-    return this.#identity?.chain ?? [];
+    return this.#own.identity?.chain ?? [];
   }
 
   get svidCount(): number {
@@ -166,7 +167,7 @@ export class Membership implements Closeable {
   provideJoinToken(token: string, bundle: BundleResource): void {
     this.#attestation.provide(token);
     this.#bundle = bundle;
-    this.#identity = undefined;
+    this.#own.forget();
     this.#lastLoss = undefined;
     this.#restart();
   }
@@ -247,7 +248,7 @@ export class Membership implements Closeable {
       this.#options.log.warn('trust domain not connected', { trustDomain: this.name, error: fault });
     this.#lastLoss = fault;
     // A refused certificate is not coming back: only a new token helps.
-    if (fault.code === 'AGENT_NOT_ATTESTED') this.#identity = undefined;
+    if (fault.code === 'AGENT_NOT_ATTESTED') this.#own.forget();
   }
 
   #tellTrouble(trouble: Fault | undefined): void {
@@ -265,14 +266,14 @@ export class Membership implements Closeable {
   }
 
   async #join(): Promise<void> {
-    if (this.#isCurrent()) return;
-    this.#identity = undefined;
+    if (this.#own.isCurrent()) return;
+    this.#own.forget();
     const key = newKey();
     const client = dialServer(this.#address, undefined);
     try {
       const answer = await this.#attestation.attest(client, key);
       if (answer.bundleJson !== '') this.#bundle = parseBundle(answer.bundleJson, this.name);
-      this.#identity = this.#adopt(answer.agentId, key, answer.certificateChain);
+      this.#own.adopt(answer.agentId, key, answer.certificateChain);
     } finally {
       await client.close();
     }
@@ -280,7 +281,7 @@ export class Membership implements Closeable {
 
   /** Holds the stream open until it breaks, or until a renewed certificate calls for a new one. */
   async #follow(onUpdate: () => void): Promise<'ended' | 'renewed'> {
-    const identity = this.#identity;
+    const identity = this.#own.identity;
     if (identity === undefined) return 'ended';
     const client = dialServer(this.#address, identity);
     const ended = new AbortController();
@@ -290,7 +291,7 @@ export class Membership implements Closeable {
       clock: this.#options.clock,
       identity,
       signal,
-      renew: () => this.#renew(client, identity, signal),
+      renew: () => this.#own.renew(client, identity, signal),
       over: () => ended.abort(),
     });
     const acknowledgements = new Acknowledgements(this.name, this.resources.held(), signal);
@@ -325,47 +326,19 @@ export class Membership implements Closeable {
       if (this.#client !== client) await client.close();
     }
     if (isSilent) throw new Fault('UPSTREAM_UNAVAILABLE', 'the server has fallen silent');
-    return this.#identity !== undefined && this.#identity !== identity && this.#isCurrent() ? 'renewed' : 'ended';
-  }
-
-  /** True when there is a new certificate, or none is to be had with the old one. */
-  async #renew(client: ServerClient, identity: AgentIdentity, signal: AbortSignal): Promise<boolean> {
-    try {
-      const key = newKey();
-      const request = { trustDomain: this.name, csr: createCertificateRequest(key) };
-      const { certificateChain } = await client.renew(request, signal);
-      const renewed = this.#adopt(identity.id, key, certificateChain);
-      if (this.#identity === identity) this.#identity = renewed;
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      this.#options.log.warn('agent certificate not renewed', { trustDomain: this.name, error: toFault(error) });
-      if (faultCode(error) !== 'AGENT_NOT_ATTESTED') return false;
-      if (this.#identity === identity) this.#identity = undefined;
-      return true;
-    }
+    return this.#own.identity !== identity && this.#own.isCurrent() ? 'renewed' : 'ended';
   }
 
   #server(): ServerClient {
     // Between the end of its certificate and that of the connection made with it, nothing is asked for in its name.
-    if (this.#client === undefined || !this.#isCurrent())
+    if (this.#client === undefined || !this.#own.isCurrent())
       throw new Fault('IDENTITY_UNAVAILABLE', 'the server cannot be reached at the moment');
     return this.#client;
   }
 
-  #adopt(agentId: string, key: AgentIdentity['key'], chain: readonly Uint8Array[]): AgentIdentity {
-    const { clock, random } = this.#options;
-    return adoptIdentity({ agentId, key, chain, bundle: this.ownBundle(), now: clock.now(), random });
-  }
-
-  #isCurrent(): boolean {
-    const now = this.#options.clock.now();
-    return this.#identity !== undefined && this.#identity.notBefore <= now && now < this.#identity.notAfter;
-  }
-
   /** The wall clock was set: a certificate that is past now, or of the future, is of no use, and what was due then may be due now, or not yet. */
   clockMoved(): void {
-    if (this.#identity !== undefined && !this.#isCurrent()) this.#restart();
+    if (this.#own.identity !== undefined && !this.#own.isCurrent()) this.#restart();
     for (const listener of this.#listeners) listener();
   }
 
