@@ -30,8 +30,7 @@ export function parseFederation(trustDomain: string, key: string, body: unknown)
 function assertUrl(text: string): void {
   const url = text.length <= LIMITS.urlBytes.value && URL.canParse(text) ? new URL(text) : undefined;
   // A URL without host is read as one whose host is the first part of its path.
-  if (url?.protocol !== 'https:' || !/^https:\/\/[^/?#]/i.test(text))
-    throw invalid('its bundle endpoint is no https address');
+  if (url === undefined || !/^https:\/\/[^/?#]/i.test(text)) throw invalid('its bundle endpoint is no https address');
   // Federation §5.2.1: an address with user information is not used.
   if (url.username !== '' || url.password !== '') throw invalid('the address of its bundle endpoint names a user');
 }

@@ -385,7 +385,8 @@ export const REMOVALS: readonly Removal[] = [
     'bundleEndpointUrl: httpsUrl,',
     "bundleEndpointUrl: httpsUrl.default('https://bank-a.example/'),",
   ),
-  at('F-6', 'src/config/schemas.ts', 'bundleEndpointUrl: httpsUrl,', 'bundleEndpointUrl: text,'),
+  at('F-6', 'src/registry/federation.ts', "url.username !== '' || url.password !== ''", 'false'),
+  at('F-6', 'src/registry/federation.ts', '!/^https:\\/\\/[^/?#]/i.test(text)', 'false'),
   at(
     'F-7',
     'src/server/federation/fetch-bundle.ts',
@@ -401,9 +402,9 @@ export const REMOVALS: readonly Removal[] = [
   ),
   at(
     'F-11',
-    'src/config/schemas.ts',
-    "z.literal('https_spiffe'), endpointSpiffeId: spiffeId",
-    "z.literal('https_spiffe'), endpointSpiffeId: text",
+    'src/registry/federation.ts',
+    "profile.type === 'https_spiffe' && !isSpiffeIdText(profile.endpointSpiffeId)",
+    'false',
   ),
   at('F-12', 'src/server/federation/federation-follower.ts', 'if (!id.equals(expected))', 'if (clock.now() < 0)'),
   at(

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
+import { faultCode } from '#kernel';
+import { parseFederation } from '#registry';
 import { parseBundle } from '#spiffe';
 import { BANK_A } from '../issuer.ts';
 import { rejectsLater } from '../rejects.ts';
@@ -87,6 +89,13 @@ test('F-5 rejects a relationship without URL, without profile, or without trust 
       assert.notEqual((await follower.apply('Federation', one, content)).length, 0);
   }));
 
+/** Neither from a document nor from an API. */
+const isNoRelationship = (body: object): void =>
+  assert.throws(
+    () => parseFederation('bank-b', 'bank-a', { trustDomain: 'bank-a', ...body }),
+    (error) => faultCode(error) === 'FEDERATION_INVALID',
+  );
+
 test('F-6 accepts https with port, path and query', () =>
   withFederation('https_spiffe', async ({ follower }) => {
     for (const url of ['https://bank-a.example', 'https://bank-a.example:1/a/b?c=d', 'https://[::1]:8443/'])
@@ -102,8 +111,10 @@ test('F-6 rejects http, user information and what is no URL', () =>
       'bank-a.example',
       'https://',
       '',
-    ])
+    ]) {
       assert.notEqual((await federate(follower, url, WEB)).length, 0, url);
+      isNoRelationship({ bundleEndpointUrl: url, bundleEndpointProfile: WEB });
+    }
   }));
 
 const answerWith =
@@ -170,8 +181,10 @@ test('F-11 rejects https_spiffe without the id of the endpoint, or with one that
       { type: 'https_spiffe' },
       { type: 'https_spiffe', endpointSpiffeId: 'bank-a' },
       { type: 'https_other' },
-    ])
+    ]) {
       assert.notEqual((await federate(follower, publisher.url, profile)).length, 0);
+      isNoRelationship({ bundleEndpointUrl: publisher.url, bundleEndpointProfile: profile });
+    }
     assert.deepEqual(await federate(follower, publisher.url, SPIFFE), []);
   }));
 

@@ -48,7 +48,8 @@ export const RULES: readonly Rule[] = [
     why: 'the servers began at different moments',
   },
   {
-    pattern: /"(expires_at|created_at|issued_at|x509svid_expires_at|sequence_number|spiffe_sequence)":\s*"?\d+"?/g,
+    pattern:
+      /"(exp|iat|expires_at|created_at|issued_at|x509svid_expires_at|sequence_number|spiffe_sequence)":\s*"?\d+"?/g,
     by: '"$1":"<time>"',
     why: 'times; and a bundle’s sequence counts other changes at each server',
   },
