@@ -1,7 +1,6 @@
 // What workloads cost an agent in memory: the agent's PSS (proportional set size, smaps_rollup) with 10, 100 and 1,000 workloads, each a
-// connection of its own that holds its FetchX509SVID open and has had a JWT-SVID. As root each of them is another user with an entry of its
-// own; else all are one. The limit is a bare node:http2 server with as many connections and streams, measured in the same run.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// connection of its own that holds its FetchX509SVID open and has had a JWT-SVID, of one user and one entry: what is theirs together is held once. The limit is a bare node:http2 server with as many connections and streams, measured in the same run.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
@@ -12,8 +11,6 @@ import { AgentProcess, ServerProcess, stage, TRUST_DOMAIN, Worker } from './prop
 
 const COUNTS = [10, 100, 1000] as const;
 const NODE = `spiffe://${TRUST_DOMAIN}/node/local`;
-const FIRST_UID = 100_000;
-const IS_ROOT = process.getuid?.() === 0;
 /** What an answer of the bare server weighs: about an SVID with its key and bundle. */
 const ANSWER_BYTES = 2600;
 /** A collection of the young and a good deal of the old has come by then. */
@@ -22,10 +19,7 @@ const SETTLE_MILLIS = 3000;
 const MOST_BYTES = 150_000;
 
 export async function run(): Promise<readonly Figure[]> {
-  if (!IS_ROOT) process.stderr.write('  not root: all workloads are one user, and share one entry\n');
   const directory = mkdtempSync(join(tmpdir(), 'agent-memory-'));
-  // Other users must reach the sockets.
-  chmodSync(directory, 0o755);
   const server = await stage('the server starts', 10_000, ServerProcess.start(directory));
   const bare = new Worker(join(import.meta.dirname, 'agent-memory', 'bare.ts'));
   try {
@@ -49,19 +43,15 @@ export async function run(): Promise<readonly Figure[]> {
 async function register(server: ServerProcess): Promise<void> {
   const metadata = { name: TRUST_DOMAIN };
   await server.apply({ apiVersion: 'hauberk.dev/v1', kind: 'TrustDomain', metadata, spec: {} });
-  const client = server.local(EntryDefinition);
-  const uids = IS_ROOT ? Array.from({ length: Math.max(...COUNTS) }, (_, index) => FIRST_UID + index) : [ownUid()];
-  for (let from = 0; from < uids.length; from += 100) {
-    const entries = uids.slice(from, from + 100).map(entryOf);
-    await client.batchCreateEntry({ entries, outputMask: undefined });
-  }
+  await server.local(EntryDefinition).batchCreateEntry({ entries: [ownEntry()], outputMask: undefined });
 }
 
-function entryOf(uid: number): Entry {
+function ownEntry(): Entry {
+  const uid = process.getuid?.() ?? 0;
   return {
     ...Entry.decode(new Uint8Array()),
-    id: `user-${uid}`,
-    spiffeId: { trustDomain: TRUST_DOMAIN, path: `/user-${uid}` },
+    id: 'workloads',
+    spiffeId: { trustDomain: TRUST_DOMAIN, path: '/workloads' },
     parentId: { trustDomain: TRUST_DOMAIN, path: '/node/local' },
     selectors: [{ type: 'unix', value: `uid:${uid}` }],
   };
@@ -74,8 +64,7 @@ async function growth(name: string, pid: number, socket: string): Promise<readon
     const weights = [await settled(pid)];
     let open = 0;
     for (const count of COUNTS) {
-      const firstUid = IS_ROOT ? FIRST_UID + open : undefined;
-      const question: WorkloadsQuestion = { socket, count: count - open, firstUid, withJwt: name === 'agent' };
+      const question: WorkloadsQuestion = { socket, count: count - open, withJwt: name === 'agent' };
       await stage(`${name}: ${count} workloads`, 20_000, workloads.ask(question));
       open = count;
       weights.push(await settled(pid));
@@ -109,8 +98,4 @@ function figures(count: number, ours: readonly number[], limits: readonly number
       ok: !isJudged || value <= MOST_BYTES,
     },
   ];
-}
-
-function ownUid(): number {
-  return process.getuid?.() ?? 0;
 }
