@@ -1,4 +1,4 @@
-import { constants, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -6,6 +6,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS } from '#kernel';
 import type { X509Svid } from '#spiffe';
+import { TLS_LISTENER } from '#wire';
 import type { EdgeWorkload } from './edge-workload.ts';
 
 export type Scheme = 'http' | 'https';
@@ -36,13 +37,6 @@ const HTTP: ServerOptions = {
   connectionsCheckingInterval: 5000,
 };
 
-/** Said again with each certificate: `setSecureContext` keeps nothing of what was said before. */
-const TRANSPORT = {
-  minVersion: 'TLSv1.2',
-  // A renegotiation costs the edge a signature, and the client nothing.
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-} as const;
-
 export function listenHttp(options: ListenerOptions): Promise<Listener> {
   return open(createServer(HTTP), options, 'http');
 }
@@ -52,12 +46,12 @@ export async function listenHttps(options: ListenerOptions): Promise<Listener> {
   const context = new CurrentContext(options.workload);
   const server = createTlsServer({
     ...HTTP,
-    ...TRANSPORT,
+    ...TLS_LISTENER,
     ...context.pem(),
     ALPNProtocols: ['http/1.1'],
     SNICallback: (_name, done) => context.give(done),
   });
-  const forget = options.workload.onChange(() => server.setSecureContext({ ...TRANSPORT, ...context.pem() }));
+  const forget = options.workload.onChange(() => server.setSecureContext({ ...TLS_LISTENER, ...context.pem() }));
   server.once('close', forget);
   return open(server, options, 'https');
 }

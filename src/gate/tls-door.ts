@@ -1,6 +1,6 @@
-import { constants } from 'node:crypto';
 import { createServer, type Server, type TlsOptions } from 'node:tls';
 import type { Log } from '#kernel';
+import { TLS_LISTENER } from '#wire';
 import { pemCertificates } from '#x509';
 import type { GateWorkload } from './gate-workload.ts';
 
@@ -29,8 +29,7 @@ export function identity(workload: GateWorkload): TlsOptions {
   return {
     cert: pemCertificates([...svid.chain]),
     key: svid.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ...TLS_LISTENER,
     minVersion: 'TLSv1.3',
-    // A resumed session would skip the client's certificate. TLS 1.3 has no renegotiation; said all the same.
-    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   };
 }

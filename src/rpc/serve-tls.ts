@@ -1,7 +1,7 @@
-import { constants } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type Closeable, Fault, type Log } from '#kernel';
+import { TLS_LISTENER } from '#wire';
 import { methodsOf, type ServiceBinding } from './bind-service.ts';
 import type { BoundMethod } from './bound-method.ts';
 import { strangerLimits, tlsLimits } from './door-limits.ts';
@@ -50,12 +50,7 @@ export interface TlsServer extends Closeable {
 
 const HANDSHAKE_MILLIS = 10_000;
 const PING_MILLIS = 5000;
-const TRANSPORT = {
-  minVersion: 'TLSv1.2',
-  // A resumed session would skip the proof; renegotiation would change who proved what, and costs the server a signature each.
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-  sessionTimeout: 1,
-} as const;
+const TRANSPORT = { ...TLS_LISTENER, sessionTimeout: 1 } as const;
 /** A peer that is gone without a word is noticed by the kernel; streams stay open for days. */
 const KEEP_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 } as const;
 

@@ -1,10 +1,9 @@
-import { constants } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import { faultOfParser, noTunnel, unmetExpectation } from '#http';
 import { Fault, LIMITS, toFault } from '#kernel';
-import { peerChain } from '#wire';
+import { peerChain, TLS_LISTENER } from '#wire';
 import { answer, type Handler } from './exchange.ts';
 import { KeptTokens } from './kept-tokens.ts';
 import { Peer } from './peer.ts';
@@ -13,15 +12,8 @@ import { pemOf } from './secure-context.ts';
 import type { ServeOptions } from './serve-options.ts';
 import { UnderWay } from './under-way.ts';
 
-/** Said again with each certificate: `setSecureContext` keeps nothing of what was said before. */
-const TRANSPORT = {
-  minVersion: 'TLSv1.2',
-  // A resumed session would skip the proof; renegotiation would change who proved what.
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-} as const;
-
 const SERVER: ServerOptions = {
-  ...TRANSPORT,
+  ...TLS_LISTENER,
   requestCert: true,
   rejectUnauthorized: false,
   ALPNProtocols: ['http/1.1'],
@@ -76,7 +68,7 @@ export function createGuardedServer(options: ServeOptions, handler: Handler): Se
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void answer(served, handler, underWay, { request, response, peer: peers.get(request.socket) });
   });
-  const rotate = identity.onChange(() => server.setSecureContext({ ...TRANSPORT, ...pemOf(identity.svid()) }));
+  const rotate = identity.onChange(() => server.setSecureContext({ ...TLS_LISTENER, ...pemOf(identity.svid()) }));
   const recheck = [identity.onChange(() => underWay.recheck()), enforcement.onChange(() => underWay.recheck())];
   server.once('close', () => {
     for (const end of [rotate, ...recheck]) end();

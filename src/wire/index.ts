@@ -36,4 +36,5 @@ export {
 } from './sequence.ts';
 export { frameOf, shared } from './shared-message.ts';
 export { type DigestedResource, stateDigest } from './state-digest.ts';
+export { TLS_LISTENER } from './tls-listener.ts';
 export { partsOf, UpdateAssembly, updateBytes, type WholeUpdate } from './update-parts.ts';

@@ -1,4 +1,3 @@
-import { constants } from 'node:crypto';
 import {
   createServer as createPlainServer,
   type IncomingMessage,
@@ -9,6 +8,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Closeable, Fault, type Log } from '#kernel';
 import { presentToAll, type TlsIdentity } from '#rpc';
+import { TLS_LISTENER } from '#wire';
 import { type Answer, type PublicRequest, refusal } from './answer.ts';
 
 export interface HttpsListenerOptions {
@@ -49,9 +49,8 @@ const CIPHERS = [
 ].join(':');
 
 const TRANSPORT = {
-  minVersion: 'TLSv1.2',
+  ...TLS_LISTENER,
   ciphers: CIPHERS,
-  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
 } as const;
 
 /** A server of public documents: bodies are not read, no client is asked who it is (F-8). Throws `PORT_OCCUPIED`. */
