@@ -13,8 +13,8 @@ import { BatchNewX509SVIDRequest, MintJWTSVIDRequest, MintX509SVIDRequest } from
 import { Entry } from '#wire/gen/spire/api/types';
 import { createCertificateRequest, encodeCertificateRequest, encodeRequestedPart, pemCertificates } from '#x509';
 import type { Figure } from './figure.ts';
+import { processorTime } from './processor.ts';
 import { type BenchServer, type Identity, startServer } from './spire-api/bench-server.ts';
-import { processorTime } from './spire-api/processor.ts';
 import { RawCalls, type RawRequest, rawRequest } from './spire-api/raw-calls.ts';
 
 const WARM_MILLIS = 500;

@@ -9,8 +9,8 @@ import { createClient } from '#rpc';
 import { dialUnix } from '#wire';
 import { JWTSVIDRequest, SpiffeWorkloadAPIDefinition, ValidateJWTSVIDRequest } from '#wire/gen/workloadapi';
 import type { Figure } from './figure.ts';
+import { processorTime } from './processor.ts';
 import { startHouse } from './workload-api/house.ts';
-import { processorMillis } from './workload-api/processor.ts';
 import { RawClient } from './workload-api/raw-client.ts';
 
 const AT_ONCE = [100, 600, 1000, 10_000];
@@ -92,7 +92,7 @@ async function alone({ socket }: Asked, count: number): Promise<number> {
 /** Milliseconds until the first answer, of connections that all open now; and of the processor for each. */
 async function atOnce({ socket, pid }: Asked, count: number): Promise<{ p50: number; p99: number; processor: number }> {
   const times: number[] = [];
-  const before = processorMillis(pid);
+  const before = processorTime(pid).all;
   const start = performance.now();
   const clients = Array.from({ length: count }, () => new RawClient(socket, FETCH_X509, NO_BYTES));
   await Promise.all(
@@ -101,7 +101,7 @@ async function atOnce({ socket, pid }: Asked, count: number): Promise<{ p50: num
       times.push(performance.now() - start);
     }),
   );
-  const processor = (processorMillis(pid) - before) / count;
+  const processor = (processorTime(pid).all - before) / 1000 / count;
   for (const client of clients) client.close();
   return { p50: share(times, 0.5), p99: share(times, 0.99), processor };
 }
@@ -134,7 +134,7 @@ async function perSecond({ socket, pid }: Asked, path: string, message: Uint8Arr
   const clients = Array.from({ length: CONNECTIONS }, () => new RawClient(socket, path, message));
   await Promise.all(clients.map((client) => client.first()));
   let done = 0;
-  const before = processorMillis(pid);
+  const before = processorTime(pid).all;
   const start = performance.now();
   await Promise.all(
     clients.map(async (client) => {
@@ -145,7 +145,7 @@ async function perSecond({ socket, pid }: Asked, path: string, message: Uint8Arr
     }),
   );
   const perSecond = (done * 1000) / (performance.now() - start);
-  const processor = (processorMillis(pid) - before) / done;
+  const processor = (processorTime(pid).all - before) / 1000 / done;
   for (const client of clients) client.close();
   return { perSecond, processor };
 }

@@ -1,15 +1,16 @@
 import type { Duplex } from 'node:stream';
 import { encodeFrame } from '#wire';
-import { FRAME, FRAME_HEAD, frame, headerBlock, PREFACE } from '../raw-frames.ts';
+import { frame, grpcFields, headerBlock, PREFACE, TYPE } from '../../src/rpc/raw-http2.harness.ts';
 
 /** SETTINGS_INITIAL_WINDOW_SIZE of 2^31 - 1: an answer never waits for its reader. */
-const SETTINGS = frame(FRAME.settings, 0, 0, Buffer.from('00047fffffff', 'hex'));
-const SETTINGS_ACK = frame(FRAME.settings, 1, 0, Buffer.alloc(0));
-const WINDOW = frame(FRAME.windowUpdate, 0, 0, Buffer.from('3fff0000', 'hex'));
+const SETTINGS = frame(TYPE.settings, 0, 0, Buffer.from('00047fffffff', 'hex'));
+const SETTINGS_ACK = frame(TYPE.settings, 1, 0, Buffer.alloc(0));
+const WINDOW = frame(TYPE.window, 0, 0, Buffer.from('3fff0000', 'hex'));
 const END_HEADERS = 4;
 const END_STREAM = 1;
 const INITIAL_WINDOW_SETTING = 4;
 const MAX_FRAME = 16_384;
+const FRAME_HEAD = 9;
 
 interface Call {
   readonly done: PromiseWithResolvers<number>;
@@ -41,7 +42,7 @@ export class RawCalls {
 
   constructor(socket: Duplex, path: string) {
     this.#socket = socket;
-    this.#headers = headerBlock(path);
+    this.#headers = headerBlock(grpcFields(path, ['te', 'trailers']));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('error', () => this.#fail());
     socket.on('close', () => this.#fail());
@@ -54,7 +55,7 @@ export class RawCalls {
     const call = { done: Promise.withResolvers<number>(), window: this.#initialWindow, left: request, answered: 0 };
     this.#calls.set(this.#stream, call);
     this.#socket.cork();
-    this.#socket.write(frame(FRAME.headers, END_HEADERS, this.#stream, this.#headers));
+    this.#socket.write(frame(TYPE.headers, END_HEADERS, this.#stream, this.#headers));
     this.#send(this.#stream, call);
     this.#socket.uncork();
     return call.done.promise;
@@ -73,7 +74,7 @@ export class RawCalls {
       call.left = call.left.subarray(size);
       call.window -= size;
       this.#window -= size;
-      this.#socket.write(frame(FRAME.data, call.left.length === 0 ? END_STREAM : 0, stream, part));
+      this.#socket.write(frame(TYPE.data, call.left.length === 0 ? END_STREAM : 0, stream, part));
     }
   }
 
@@ -97,14 +98,14 @@ export class RawCalls {
   #take(whole: Buffer): void {
     const [type, flags, stream] = [whole[3], whole[4] ?? 0, whole.readUInt32BE(5) & 0x7fff_ffff];
     const payload = whole.subarray(FRAME_HEAD);
-    if (type === FRAME.settings && (flags & 1) === 0) this.#settle(payload);
-    if (type === FRAME.ping && (flags & 1) === 0) this.#socket.write(frame(FRAME.ping, 1, 0, payload));
-    if (type === FRAME.goaway) this.#fail();
+    if (type === TYPE.settings && (flags & 1) === 0) this.#settle(payload);
+    if (type === TYPE.ping && (flags & 1) === 0) this.#socket.write(frame(TYPE.ping, 1, 0, payload));
+    if (type === TYPE.goaway) this.#fail();
     const call = this.#calls.get(stream);
-    if (type === FRAME.windowUpdate) this.#widen(stream, payload.readUInt32BE(0));
+    if (type === TYPE.window) this.#widen(stream, payload.readUInt32BE(0));
     if (call === undefined) return;
-    if (type === FRAME.data) call.answered += payload.length;
-    if ((type !== FRAME.data && type !== FRAME.headers) || (flags & END_STREAM) === 0) return;
+    if (type === TYPE.data) call.answered += payload.length;
+    if ((type !== TYPE.data && type !== TYPE.headers) || (flags & END_STREAM) === 0) return;
     this.#calls.delete(stream);
     call.done.resolve(call.answered);
   }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { encodeFrame } from '#wire';
-import { frame, headerBlock, PREFACE, FRAME as TYPE } from '../raw-frames.ts';
+import { frame, grpcFields, headerBlock, PREFACE, TYPE } from '../../src/rpc/raw-http2.harness.ts';
 
 const SETTINGS = Buffer.from('000000040000000000', 'hex');
 const SETTINGS_ACK = Buffer.from('000000040100000000', 'hex');
@@ -23,7 +23,7 @@ export class RawClient {
 
   constructor(socketPath: string, path: string, message: Uint8Array) {
     this.#path = socketPath;
-    this.#headers = headerBlock(path, { 'workload.spiffe.io': 'true' });
+    this.#headers = headerBlock(grpcFields(path, ['te', 'trailers']));
     this.#data = encodeFrame(message);
   }
 
