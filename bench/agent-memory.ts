@@ -7,7 +7,7 @@ import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { Entry } from '#wire/gen/spire/api/types';
 import type { WorkloadsQuestion } from './agent-memory/workloads.ts';
 import type { Figure } from './figure.ts';
-import { AgentProcess, ServerProcess, stage, TRUST_DOMAIN, Worker } from './propagation/house.ts';
+import { AgentProcess, NO_RATE_LIMITS, ServerProcess, stage, TRUST_DOMAIN, Worker } from './processes.ts';
 
 const COUNTS = [10, 100, 1000] as const;
 const NODE = `spiffe://${TRUST_DOMAIN}/node/local`;
@@ -20,7 +20,7 @@ const MOST_BYTES = 150_000;
 
 export async function run(): Promise<readonly Figure[]> {
   const directory = mkdtempSync(join(tmpdir(), 'agent-memory-'));
-  const server = await stage('the server starts', 10_000, ServerProcess.start(directory));
+  const server = await stage('the server starts', 10_000, ServerProcess.start(directory, NO_RATE_LIMITS));
   const bare = new Worker(join(import.meta.dirname, 'agent-memory', 'bare.ts'));
   try {
     await register(server);

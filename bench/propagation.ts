@@ -13,9 +13,9 @@ import { BundleDefinition } from '#wire/gen/spire/api/server/bundle';
 import { EntryDefinition } from '#wire/gen/spire/api/server/entry';
 import { Entry } from '#wire/gen/spire/api/types';
 import type { Figure } from './figure.ts';
+import { AgentProcess, NO_RATE_LIMITS, ServerProcess, stage, TRUST_DOMAIN, Worker } from './processes.ts';
 import type { BareQuestion } from './propagation/bare.ts';
 import type { FleetAnswer, FleetQuestion } from './propagation/fleet.ts';
-import { AgentProcess, ServerProcess, stage, TRUST_DOMAIN, Worker } from './propagation/house.ts';
 import { IdentityStream } from './propagation/identity-stream.ts';
 
 const AGENTS = 1000;
@@ -137,7 +137,7 @@ class House {
 
   static async open(directory: string): Promise<House> {
     mkdirSync(directory, { recursive: true });
-    const server = await ServerProcess.start(directory);
+    const server = await ServerProcess.start(directory, NO_RATE_LIMITS);
     try {
       const spec = { namespaces: [TRUST_DOMAIN] };
       const metadata = { name: TRUST_DOMAIN };

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createClient } from '#rpc';
@@ -8,8 +10,17 @@ import { AdminDefinition } from '#wire/gen/hauberk_admin';
 import { SupervisorDefinition } from '#wire/gen/hauberk_agent';
 
 export const TRUST_DOMAIN = 'bank-a';
-const ROOT = join(import.meta.dirname, '../..');
-const RATE_LIMITS = { attestation: 0, syncAttestation: 0, renewal: 0, status: 0, publish: 0, x509: 0, jwt: 0, wit: 0 };
+const ROOT = join(import.meta.dirname, '..');
+export const NO_RATE_LIMITS = {
+  attestation: 0,
+  syncAttestation: 0,
+  renewal: 0,
+  status: 0,
+  publish: 0,
+  x509: 0,
+  jwt: 0,
+  wit: 0,
+};
 
 const children = new Set<ChildProcess>();
 // However this process ends, they end with it.
@@ -51,11 +62,12 @@ export class ServerProcess {
     this.admin = this.#own(createClient(AdminDefinition, { socketPath: join(directory, 'a.sock') }));
   }
 
-  static async start(directory: string): Promise<ServerProcess> {
+  /** With the rate limits as they are by default, or these. */
+  static async start(directory: string, rateLimits: object = {}): Promise<ServerProcess> {
     const config = join(directory, 'server.json');
     const place = { dataDir: join(directory, 'data'), adminSocket: join(directory, 'a.sock') };
     const sync = { host: '127.0.0.1', port: 0 };
-    writeFileSync(config, JSON.stringify({ ...place, sync, spire: { rateLimits: RATE_LIMITS } }));
+    writeFileSync(config, JSON.stringify({ ...place, sync, spire: { rateLimits } }));
     const [child, ready] = await startMain('server', config);
     return new ServerProcess(directory, child, ready.sync?.port ?? 0);
   }
@@ -90,6 +102,15 @@ export class ServerProcess {
     this.#clients.push(client);
     return client;
   }
+}
+
+/** A port of this machine that nobody listens on, for what must be told its port. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port }: AddressInfo = Object(probe.address());
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
 }
 
 /** `hauberk agent` as a process of its own, joined and healthy. */
@@ -141,7 +162,7 @@ export class AgentProcess {
   }
 }
 
-/** A child process of this folder that answers one message at a time. */
+/** A child process of a bench that answers one message at a time. */
 export class Worker {
   readonly #child: ChildProcess;
 
